@@ -1,0 +1,1 @@
+//! The `pinring` program, one file a subcommand.

@@ -1,0 +1,1 @@
+//! Framing and decoding of bytes. Pure: no syscalls, no clocks.

@@ -1,0 +1,1 @@
+//! From a TOML file to a graph; every error points into the file.

@@ -1,0 +1,1 @@
+//! What a person looks at: the live table and the closing report.

@@ -1,0 +1,1 @@
+//! The demonstration: instruments on pseudo terminals, and faults on purpose.

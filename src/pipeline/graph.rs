@@ -1,0 +1,165 @@
+//! The graph as its author describes it: nodes, edges, and where they should run.
+
+use std::time::Duration;
+
+use super::{Sink, Source, Stage};
+
+/// What happens on an edge whose ring is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The producer waits; what a source then cannot read, the kernel holds or counts.
+    #[default]
+    Block,
+    /// The oldest message not yet read gives way; counted.
+    DropOldest,
+    /// The new message is not stored; counted.
+    DropNewest,
+}
+
+/// One edge into a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeSpec {
+    /// Name of the node that feeds it.
+    pub from: String,
+    /// Slots; rounded up to a power of two. `None`: by the rated load.
+    pub depth: Option<u32>,
+    /// What happens when the ring is full.
+    pub overflow: Overflow,
+}
+
+impl From<&str> for EdgeSpec {
+    fn from(from: &str) -> Self {
+        Self { from: from.into(), depth: None, overflow: Overflow::Block }
+    }
+}
+
+/// A node, by what it does.
+pub enum NodeKind {
+    /// Brings messages in.
+    Source(Box<dyn Source>),
+    /// Computes.
+    Stage(Box<dyn Stage>),
+    /// Gives messages out.
+    Sink(Box<dyn Sink>),
+}
+
+/// A node and what its author asked for.
+pub struct NodeSpec {
+    /// Name, unique in the graph.
+    pub name: String,
+    /// The node itself.
+    pub kind: NodeKind,
+    /// Its inputs; none for a source.
+    pub inputs: Vec<EdgeSpec>,
+    /// The worker it shall live in; nodes of one name share a process.
+    pub worker: Option<String>,
+    /// The core its worker shall be pinned to.
+    pub core: Option<usize>,
+}
+
+impl NodeSpec {
+    /// Puts it into the worker of that name.
+    pub fn on_worker(&mut self, worker: &str) -> &mut Self {
+        self.worker = Some(worker.into());
+        self
+    }
+
+    /// Has its worker pinned to that core.
+    pub fn on_core(&mut self, core: usize) -> &mut Self {
+        self.core = Some(core);
+        self
+    }
+}
+
+/// How the supervisor treats its workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supervision {
+    /// First delay before a worker that failed soon after its start is started again; doubled each time.
+    pub backoff_min: Duration,
+    /// Longest such delay.
+    pub backoff_max: Duration,
+    /// How long an orderly stop may take before what still runs is killed.
+    pub stop_timeout: Duration,
+}
+
+impl Default for Supervision {
+    fn default() -> Self {
+        Self {
+            backoff_min: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(30),
+            stop_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Nodes, edges and settings: everything `run` needs.
+///
+/// Names are resolved when the graph is planned, so nodes may be added in any order.
+#[derive(Default)]
+pub struct Graph {
+    /// The nodes in the order they were added.
+    pub nodes: Vec<NodeSpec>,
+    /// How workers are supervised.
+    pub supervision: Supervision,
+    /// How long a worker looks for new input before it sleeps; 0 sleeps at once.
+    pub spin: Duration,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a source.
+    pub fn source(&mut self, name: &str, source: impl Source + 'static) -> &mut NodeSpec {
+        self.add(name, NodeKind::Source(Box::new(source)), Vec::new())
+    }
+
+    /// Adds a stage fed by the nodes named.
+    pub fn stage<E: Into<EdgeSpec>>(
+        &mut self,
+        name: &str,
+        inputs: impl IntoIterator<Item = E>,
+        stage: impl Stage + 'static,
+    ) -> &mut NodeSpec {
+        self.add(name, NodeKind::Stage(Box::new(stage)), inputs.into_iter().map(Into::into).collect())
+    }
+
+    /// Adds a sink fed by the nodes named.
+    pub fn sink<E: Into<EdgeSpec>>(
+        &mut self,
+        name: &str,
+        inputs: impl IntoIterator<Item = E>,
+        sink: impl Sink + 'static,
+    ) -> &mut NodeSpec {
+        self.add(name, NodeKind::Sink(Box::new(sink)), inputs.into_iter().map(Into::into).collect())
+    }
+
+    /// Adds a node of any kind; what the three above are made of.
+    pub fn add(&mut self, name: &str, kind: NodeKind, inputs: Vec<EdgeSpec>) -> &mut NodeSpec {
+        let index = self.nodes.len();
+        self.nodes.push(NodeSpec { name: name.into(), kind, inputs, worker: None, core: None });
+        &mut self.nodes[index]
+    }
+}
+
+/// Why a graph cannot run: which node, which of its options, and what to do.
+///
+/// `key` and `input` let a configuration point at the place in its file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("node `{node}`: {message}")]
+pub struct GraphError {
+    /// Name of the node.
+    pub node: String,
+    /// Index of the node in the graph.
+    pub index: usize,
+    /// The option at fault, as the configuration calls it.
+    pub key: Option<&'static str>,
+    /// Which of the inputs, where `key` is `input`.
+    pub input: Option<usize>,
+    /// What is wrong and what was expected.
+    pub message: String,
+    /// What would mend it.
+    pub help: Option<String>,
+}

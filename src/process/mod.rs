@@ -1,0 +1,1 @@
+//! Forked workers: birth, prologue, end.

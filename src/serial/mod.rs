@@ -1,0 +1,1 @@
+//! Serial ports: settings, opening, stable names.

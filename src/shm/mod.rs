@@ -1,0 +1,1 @@
+//! The segment: one sealed memfd that holds every ring, counter and state cell of a system.

@@ -1,0 +1,1 @@
+//! The sinks: files and streams.

@@ -1,0 +1,1 @@
+//! The sources: serial ports, recorded files, sensors of the board.

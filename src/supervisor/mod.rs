@@ -1,0 +1,1 @@
+//! The parent of all workers: starts, watches, restarts and stops them.

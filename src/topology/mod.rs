@@ -1,0 +1,1 @@
+//! What board this is, what cores it has, and which worker goes where.

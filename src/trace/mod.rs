@@ -1,0 +1,1 @@
+//! Counters, histograms and log records of every worker, in the segment.
