@@ -31,14 +31,17 @@ pub mod message;
 pub mod pipeline;
 pub mod prim;
 pub mod process;
+#[allow(unsafe_code)]
 pub mod ring;
 pub mod sensor;
 pub mod serial;
+#[allow(unsafe_code)]
 pub mod shm;
 pub mod sink;
 pub mod source;
 pub mod stage;
 pub mod supervisor;
+#[allow(unsafe_code)]
 pub mod sys;
 pub mod topology;
 pub mod trace;

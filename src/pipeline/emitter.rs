@@ -68,6 +68,13 @@ impl<'a> Emitter<'a> {
         self.template = header;
     }
 
+    /// What the loop writes into every message emitted in this step, just before the commit.
+    pub(super) fn finish(&mut self, mut stamp: impl FnMut(&mut Header)) {
+        for slot in self.slots.chunks_exact_mut(self.stride).take(self.used) {
+            stamp(bytemuck::from_bytes_mut(&mut slot[..Header::SIZE]));
+        }
+    }
+
     /// Emits one message: `fill` gets a record with every field missing. A source's message gets
     /// its own number as `frame`.
     ///
@@ -80,6 +87,10 @@ impl<'a> Emitter<'a> {
         *header = self.template;
         self.counters.emitted += 1;
         header.seq = self.counters.emitted;
+        if header.frame == 0 {
+            // A source's own message: no input has given it a number yet.
+            header.frame = low_half(header.seq);
+        }
         let mut record = RecordMut::new(self.schema, header, payload);
         record.clear();
         fill(&mut record);
@@ -103,6 +114,11 @@ impl<'a> Emitter<'a> {
             Record::new(self.schema, bytemuck::from_bytes(header), payload)
         })
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low half is what `frame` holds")]
+fn low_half(seq: u64) -> u32 {
+    seq as u32
 }
 
 #[cfg(test)]

@@ -4,11 +4,31 @@
 //! graph). Every node is one of [`Source`], [`Stage`], [`Sink`]; its work comes in *steps*, and a
 //! step is a transaction: inputs read, outputs written and state changed become true together, or
 //! not at all, whatever kills the worker.
+//!
+//! All edges are rings, also those between nodes of one worker: then neither bell nor fence is needed for them, and every
+//! node's step is a transaction of its own.
 
+mod core;
 mod emitter;
+mod events;
 mod graph;
+mod lane;
 mod node;
+mod plan;
+mod regions;
+mod run;
+mod run_sink;
+mod run_source;
+mod run_stage;
+mod status;
+mod system;
+mod worker;
 
 pub use emitter::{Counters, Emitter};
+pub use events::log_event;
 pub use graph::{EdgeSpec, Graph, GraphError, NodeKind, NodeSpec, Overflow, Supervision};
 pub use node::{Input, Output, PlanError, Poll, Sink, Source, SourceIo, Stage};
+pub use plan::{Plan, PlannedEdge, PlannedNode};
+pub use run::{Report, RunError};
+pub use status::{NodeStatus, Status, WorkerStatus};
+pub use system::{SetupError, System};

@@ -220,6 +220,15 @@ pub trait Sink {
     /// An option makes no sense, or an input does not fit.
     fn plan(&mut self, inputs: &[Input<'_>]) -> Result<usize, PlanError>;
 
+    /// Decides what every incarnation will agree on (file names, say). Called once in the supervisor, before the first
+    /// fork.
+    ///
+    /// # Errors
+    /// What the system answered.
+    fn prepare(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// How long messages may wait for company before a step takes them, in ns; 0 takes each at once.
     fn linger_ns(&self) -> u64 {
         0

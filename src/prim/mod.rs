@@ -6,12 +6,16 @@
 pub use core::hint::spin_loop;
 #[cfg(not(loom))]
 #[expect(clippy::disallowed_types, reason = "this is the one place that names core's atomics")]
-pub use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+pub use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
 
 #[cfg(loom)]
 pub use loom::hint::spin_loop;
 #[cfg(loom)]
 pub use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+/// Loom has no compiler fence: it models the machine, and the fence only binds the compiler.
+#[cfg(loom)]
+pub fn compiler_fence(_: Ordering) {}
 
 mod padded;
 pub use padded::CachePadded;

@@ -1,1 +1,15 @@
 //! The segment: one sealed memfd that holds every ring, counter and state cell of a system.
+//!
+//! | offset | what |
+//! |---|---|
+//! | 0 | [`SegmentHeader`](segment::SegmentHeader): magic, version, layout hash, size, where the table of contents is |
+//! | 128 | the regions, each aligned as it asked |
+//! | `toc_offset` | table of contents: one [`Entry`] a region |
+//!
+//! Regions are found by offset only, so every process may map the segment where it likes.
+
+mod layout;
+mod segment;
+
+pub use layout::{Entry, Layout, LayoutError, Offset, RegionKind};
+pub use segment::{Segment, SegmentError, Shared, SharedRef};

@@ -1,1 +1,23 @@
 //! Every syscall, one kernel object a file. Nothing else in the crate names `libc` or `nix`.
+//!
+//! Each file owns its descriptors (closed on drop, close-on-exec) and answers errors as
+//! [`std::io::Error`], which carries the errno and nothing else: the caller knows the object and
+//! says so.
+
+pub mod affinity;
+pub mod clock;
+pub mod epoll;
+pub mod eventfd;
+pub mod fd;
+pub mod fork;
+pub mod memfd;
+pub mod memory;
+pub mod mmap;
+pub mod pidfd;
+pub mod pipe;
+pub mod prctl;
+pub mod signal;
+pub mod socket;
+pub mod termios;
+pub mod timerfd;
+pub mod wait;

@@ -1,1 +1,9 @@
-//! Counters, histograms and log records of every worker, in the segment.
+//! What workers tell about themselves: histograms and log records, in the segment.
+
+mod facade;
+mod histogram;
+mod log_ring;
+
+pub use facade::set_parent_logger;
+pub use histogram::{HistogramWords, Summary};
+pub use log_ring::{LogReader, LogRecord, LogWriter, SLOT_COUNT, SLOT_SIZE, install};

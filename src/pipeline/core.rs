@@ -1,0 +1,236 @@
+//! What every running node has: its lanes, its state, its transaction and its histograms.
+
+use std::io;
+use std::sync::Arc;
+
+use super::emitter::{Counters, Emitter};
+use super::lane::{Inlet, Outlet, Step, Targets};
+use super::plan::{BATCH, Plan};
+use super::regions::{Regions, cell_size};
+use crate::message::{Header, Schema};
+use crate::prim::Ordering;
+use crate::ring::{Cells, Corrupt, IntentWords, Transaction};
+use crate::shm::{Segment, SharedRef};
+use crate::sys::clock::monotonic_ns;
+use crate::sys::eventfd::EventFd;
+use crate::trace::HistogramWords;
+
+/// Target of every node's transaction: the step number.
+const STEP: usize = 0;
+
+/// A lane's words make no sense: an error of this worker, with the node's name.
+pub(super) fn corrupt(node: &str) -> impl Fn(Corrupt) -> io::Error {
+    move |error| io::Error::new(io::ErrorKind::InvalidData, format!("node `{node}`: ring damaged: {error}"))
+}
+
+/// The part of a running node that does not depend on what it does.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) name: String,
+    pub(super) index: u32,
+    pub(super) inlets: Vec<Inlet>,
+    pub(super) outlets: Vec<Outlet>,
+    pub(super) schema: Option<Arc<Schema>>,
+    pub(super) max_per_step: usize,
+    words: SharedRef<IntentWords>,
+    step: Step,
+    cells: Cells,
+    /// Where a step's messages are built; whole strides.
+    buffer: Vec<u64>,
+    stride: usize,
+    age: SharedRef<HistogramWords>,
+    hop: SharedRef<HistogramWords>,
+    /// Times of the messages taken in the step under way, for the histograms: arrival and emission.
+    taken: Vec<(u64, u64)>,
+}
+
+/// A view of the working copy of a node's cell.
+fn split(cell: &mut [u8]) -> (&mut Counters, &mut [u8]) {
+    let (counters, state) = cell.split_at_mut(size_of::<Counters>());
+    (bytemuck::from_bytes_mut(counters), state)
+}
+
+/// A step that has begun.
+pub(super) struct Draft<'c> {
+    /// The state's working copy.
+    pub(super) state: &'c mut [u8],
+    /// Where to emit; `None` for a sink.
+    pub(super) out: Option<Emitter<'c>>,
+    pub(super) inlets: &'c [Inlet],
+    /// For the histograms: arrival and emission of each message taken.
+    pub(super) taken: &'c mut Vec<(u64, u64)>,
+}
+
+impl Core {
+    /// Puts the node together from the segment; finishes what its predecessor had begun.
+    pub(super) fn recover(plan: &Plan, regions: &Regions, segment: &Segment, node: usize) -> Self {
+        let planned = &plan.nodes[node];
+        let own = regions.nodes[node];
+        let words: SharedRef<IntentWords> = segment.shared(own.intent);
+        let mut targets: Targets = vec![words.map(|words| &words.step)];
+        let schema_of = |node: usize| Arc::new(plan.nodes[node].schema.clone().expect("only sinks have no schema"));
+        let inlets = planned.inputs.iter().map(|edge| {
+            let (lane, edge) = (regions.lanes[*edge], &plan.edges[*edge]);
+            let producer = plan.nodes[edge.from].worker;
+            Inlet::new(segment, edge, lane, schema_of(edge.from), producer, BATCH, &mut targets)
+        });
+        let mut inlets: Vec<Inlet> = inlets.collect();
+        let outlets = planned.outputs.iter().map(|edge| {
+            let (lane, edge) = (regions.lanes[*edge], &plan.edges[*edge]);
+            Outlet::new(segment, edge, lane, plan.nodes[edge.to].worker, &mut targets)
+        });
+        let mut outlets: Vec<Outlet> = outlets.collect();
+        let (step, _) = Transaction::recover(words.clone(), targets);
+        inlets.iter_mut().for_each(|inlet| inlet.resume(&step));
+        outlets.iter_mut().for_each(|outlet| outlet.resume(&step));
+        let schema = planned.schema.clone().map(Arc::new);
+        let stride = schema.as_deref().map_or(8, Emitter::stride);
+        let most = if inlets.is_empty() { planned.max_per_step } else { planned.max_per_step.max(BATCH) };
+        Self {
+            name: planned.name.clone(),
+            index: u32::try_from(node).unwrap_or(u32::MAX),
+            inlets,
+            outlets,
+            schema,
+            max_per_step: planned.max_per_step,
+            words,
+            step,
+            cells: Cells::new(segment, own.cells, cell_size(planned)),
+            buffer: vec![0; most * stride / 8],
+            stride,
+            age: segment.shared(own.age),
+            hop: segment.shared(own.hop),
+            taken: Vec::with_capacity(BATCH),
+        }
+    }
+
+    /// How many messages a step may emit, at most `want`: what all lanes have room for.
+    pub(super) fn room(&mut self, want: usize) -> io::Result<usize> {
+        let mut room = self.buffer.len() * 8 / self.stride;
+        for outlet in &mut self.outlets {
+            room = room.min(outlet.room(want).map_err(corrupt(&self.name))?);
+        }
+        Ok(room)
+    }
+
+    /// Begins a step that may emit `room` messages.
+    pub(super) fn begin(&mut self, room: usize) -> Draft<'_> {
+        self.taken.clear();
+        let (counters, state) = split(self.cells.working_copy(self.step.current(STEP)));
+        let buffer: &mut [u8] = &mut bytemuck::cast_slice_mut(&mut self.buffer)[..room * self.stride];
+        let out = self.schema.as_deref().map(|schema| Emitter::new(schema, buffer, counters));
+        Draft { state, out, inlets: &self.inlets, taken: &mut self.taken }
+    }
+
+    /// The working copy that the step under way has filled.
+    pub(super) fn working(&mut self) -> (&mut Counters, &mut [u8]) {
+        split(self.cells.committed(self.step.current(STEP).wrapping_add(1)))
+    }
+
+    /// The committed state.
+    pub(super) fn committed_state(&mut self) -> &mut [u8] {
+        split(self.cells.committed(self.step.current(STEP))).1
+    }
+
+    /// Ends the step: `takes[i]` messages of input `i` are consumed, the first `emitted` of the buffer go out.
+    pub(super) fn commit(&mut self, takes: &[usize], emitted: usize, bells: &[EventFd]) -> io::Result<()> {
+        let now = monotonic_ns();
+        let (stride, step) = (self.stride, &mut self.step);
+        let buffer: &[u8] = &bytemuck::cast_slice(&self.buffer)[..emitted * stride];
+        for outlet in &mut self.outlets {
+            outlet.write(buffer.chunks_exact(stride), step).map_err(corrupt(&self.name))?;
+        }
+        for (inlet, count) in self.inlets.iter().zip(takes) {
+            if *count > 0 {
+                inlet.take(*count, step);
+            }
+        }
+        step.set(STEP, step.current(STEP).wrapping_add(1));
+        step.commit();
+        for (arrived, sent) in &self.taken {
+            self.age.count(now.saturating_sub(*arrived));
+            self.hop.count(now.saturating_sub(*sent));
+        }
+        self.announce(emitted > 0, bells);
+        Ok(())
+    }
+
+    /// Moves the cursors and wakes who sleeps for what has changed.
+    fn announce(&mut self, emitted: bool, bells: &[EventFd]) {
+        self.outlets.iter_mut().for_each(|outlet| outlet.committed(&self.step));
+        self.inlets.iter_mut().for_each(|inlet| inlet.committed(&self.step));
+        // ORDER(data_at): SeqCst fence between our publication and the look at the sleeper's word; Release and Acquire
+        // do not keep a store before a later load of another word. ORDER(space_at): likewise.
+        crate::prim::fence(Ordering::SeqCst);
+        for outlet in self.outlets.iter().filter(|_| emitted) {
+            if let Some(peer) = outlet.peer.filter(|_| outlet.cursor().consumer_wants_bell()) {
+                bells[peer].ring();
+            }
+        }
+        for inlet in &self.inlets {
+            if let Some(peer) = inlet.peer.filter(|_| inlet.cursor().producer_wants_bell()) {
+                bells[peer].ring();
+            }
+        }
+    }
+
+    /// Gives the step up.
+    pub(super) fn abort(&mut self) {
+        self.step.abort();
+    }
+
+    /// Whether all inputs have ended.
+    pub(super) fn inputs_over(&mut self) -> io::Result<bool> {
+        for inlet in &mut self.inlets {
+            if !inlet.is_over().map_err(corrupt(&self.name))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the node has ended for good.
+    pub(super) fn is_finished(&self) -> bool {
+        // ORDER(finished): Acquire; also read by the supervisor's process.
+        self.words.finished.load(Ordering::Acquire) != 0
+    }
+
+    /// Ends the node for good: what feeds on it sees the end, and so does its next incarnation.
+    pub(super) fn finish(&mut self, bells: &[EventFd]) {
+        self.outlets.iter().for_each(|outlet| outlet.cursor().close());
+        // ORDER(finished): Release, the closed outlets before it.
+        self.words.finished.store(1, Ordering::Release);
+        self.outlets.iter().filter_map(|outlet| outlet.peer).for_each(|peer| bells[peer].ring());
+    }
+
+    /// Announces to the producers that we are about to sleep until `want` messages are there.
+    pub(super) fn arm_for_messages(&self, want: impl Fn(&Inlet) -> u64) {
+        for inlet in self.inlets.iter().filter(|inlet| inlet.peer.is_some()) {
+            inlet.cursor().sleep_until(want(inlet));
+        }
+    }
+
+    /// Announces to the consumers that we are about to sleep until `room` slots are free.
+    pub(super) fn arm_for_room(&self, room: usize) {
+        for outlet in self.outlets.iter().filter(|outlet| outlet.peer.is_some()) {
+            outlet.cursor().sleep_until(room as u64);
+        }
+    }
+
+    /// We are awake.
+    pub(super) fn disarm(&self) {
+        self.inlets.iter().filter(|inlet| inlet.peer.is_some()).for_each(|inlet| inlet.cursor().stay_awake());
+        self.outlets.iter().filter(|outlet| outlet.peer.is_some()).for_each(|outlet| outlet.cursor().stay_awake());
+    }
+}
+
+/// What the loop writes into every message of a step, just before the commit.
+pub(super) fn stamp(out: &mut Emitter<'_>, origin: Option<u32>) {
+    let now = monotonic_ns();
+    out.finish(|header: &mut Header| {
+        header.sent_ns = now;
+        if let Some(origin) = origin {
+            header.origin = origin;
+        }
+    });
+}

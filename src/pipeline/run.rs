@@ -1,0 +1,85 @@
+//! Running a graph: the same few lines for the program and for a library's user.
+
+use super::graph::{Graph, GraphError};
+use super::status::Status;
+use super::system::{SetupError, System};
+use crate::supervisor::{Backoff, Event, Outcome, SuperviseError, Supervisor, Wish};
+use crate::sys::{affinity, signal};
+use crate::topology::{Topology, TopologyError};
+
+/// Why a graph did not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The machine could not be looked at.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The graph cannot work.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// Something it needs could not be made.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The supervisor failed.
+    #[error(transparent)]
+    Supervise(#[from] SuperviseError),
+}
+
+/// How a run went.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The last look at all nodes and workers.
+    pub status: Status,
+    /// How the workers ended.
+    pub outcome: Outcome,
+}
+
+impl Graph {
+    /// Runs the graph until its sources end or SIGTERM, SIGINT or SIGHUP asks it to stop: plans it, forks and pins one
+    /// worker process per core used, supervises them, and drains in order at the end. Log records go to the `log` facade
+    /// of this process.
+    ///
+    /// Must be called while this process has one thread.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting; a worker's failure is not an error but a restart.
+    pub fn run(mut self) -> Result<Report, RunError> {
+        let topology = Topology::detect()?;
+        let plan = self.plan(&topology)?;
+        let supervisor = self.supervisor(std::time::Duration::from_secs(1));
+        let mut system = System::set_up(self, plan)?;
+        Ok(system.supervise(supervisor, |system, event| {
+            super::events::log_event(system, &event);
+            if matches!(event, Event::StopAsked { .. }) { Wish::Stop } else { Wish::Continue }
+        })?)
+    }
+
+    /// The supervisor that this graph asks for.
+    pub fn supervisor(&self, tick: std::time::Duration) -> Supervisor {
+        let Self { supervision, .. } = self;
+        Supervisor {
+            backoff: Backoff::new(supervision.backoff_min, supervision.backoff_max),
+            stop_timeout: supervision.stop_timeout,
+            tick,
+        }
+    }
+}
+
+impl System {
+    /// Starts the workers and looks after them until they are done; every event goes to `observe`.
+    ///
+    /// # Errors
+    /// If the supervisor itself fails.
+    pub fn supervise(
+        &mut self,
+        supervisor: Supervisor,
+        observe: impl FnMut(&mut Self, Event<'_>) -> Wish,
+    ) -> Result<Report, SuperviseError> {
+        // Without them a closed reader or a file-size limit would end the supervisor.
+        let _ = signal::ignore_write_signals();
+        // Not being able to move is no reason not to supervise.
+        let _ = affinity::pin_to(self.plan.housekeeping);
+        let outcome = supervisor.run(self, observe)?;
+        Ok(Report { status: self.status(), outcome })
+    }
+}

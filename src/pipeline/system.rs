@@ -1,0 +1,197 @@
+//! A planned graph with its segment: what the supervisor supervises.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use super::core::Core;
+use super::graph::{Graph, GraphError, NodeKind};
+use super::plan::Plan;
+use super::regions::Regions;
+use super::run_source::{FORGET, KEEP};
+use super::worker::{Run, Worker};
+use crate::process::{WorkerWords, codes};
+use crate::ring::Slots;
+use crate::shm::{Segment, SegmentError, SharedRef};
+use crate::supervisor::Crew;
+use crate::sys::clock::monotonic_ns;
+use crate::sys::eventfd::EventFd;
+use crate::sys::memory;
+use crate::sys::socket::Channel;
+use crate::trace::{LogReader, LogWriter, SLOT_COUNT, SLOT_SIZE};
+
+/// Why a planned graph could not be set up. Nothing has been started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The rings do not fit into memory.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// No shared memory.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// A node could not make what it needs.
+    #[error("node `{node}`: cannot be prepared: {source}")]
+    Prepare {
+        /// Its name.
+        node: String,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// No eventfd.
+    #[error("cannot make a doorbell: {0}; look at `ulimit -n`")]
+    Bell(io::Error),
+}
+
+/// A graph ready to run: planned, its segment made, its doorbells hung.
+pub struct System {
+    pub(super) nodes: Vec<(String, NodeKind)>,
+    pub(super) plan: Plan,
+    pub(super) regions: Regions,
+    pub(super) segment: Segment,
+    pub(super) words: Vec<SharedRef<WorkerWords>>,
+    spin: std::time::Duration,
+    logs: Vec<LogReader>,
+    bells: Arc<Vec<EventFd>>,
+    log_bell: EventFd,
+}
+
+impl System {
+    /// Makes the segment and what the nodes share over their incarnations. Starts nothing.
+    ///
+    /// # Errors
+    /// If memory or descriptors are not to be had.
+    pub fn set_up(graph: Graph, plan: Plan) -> Result<Self, SetupError> {
+        let regions = plan.regions(memory::available())?;
+        let segment = Segment::create(&regions.layout)?;
+        let mut nodes: Vec<(String, NodeKind)> = graph.nodes.into_iter().map(|node| (node.name, node.kind)).collect();
+        for (name, kind) in &mut nodes {
+            let prepared = match kind {
+                NodeKind::Source(source) => source.prepare(),
+                NodeKind::Stage(_) => Ok(()),
+                NodeKind::Sink(sink) => sink.prepare(),
+            };
+            prepared.map_err(|source| SetupError::Prepare { node: name.clone(), source })?;
+        }
+        let words = regions.workers.iter().map(|at| segment.shared(*at)).collect();
+        let logs = regions.logs.iter().map(|log| {
+            let slots = Slots::new(&segment, log.slots, SLOT_COUNT, SLOT_SIZE);
+            LogReader::new(segment.shared(log.words), slots)
+        });
+        let logs = logs.collect();
+        let bells = plan.workers.iter().map(|_| EventFd::new()).collect::<io::Result<_>>().map_err(SetupError::Bell)?;
+        let log_bell = EventFd::new().map_err(SetupError::Bell)?;
+        let spin = graph.spin;
+        Ok(Self { nodes, plan, regions, segment, words, spin, logs, bells: Arc::new(bells), log_bell })
+    }
+
+    /// What was planned.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Sends a worker's log records to the supervisor from now on. In the child only.
+    fn install_logger(&self, worker: usize) {
+        let regions = self.regions.logs[worker];
+        let slots = Slots::new(&self.segment, regions.slots, SLOT_COUNT, SLOT_SIZE);
+        let Ok(bell) = self.log_bell.duplicate() else { return };
+        let writer = LogWriter::new(self.segment.shared(regions.words), slots, bell, monotonic_ns);
+        crate::trace::install(writer);
+    }
+
+    /// Makes a panic's message and place a log record: the worker's stderr may lead nowhere.
+    fn install_panic_hook(name: &str) {
+        let name = name.to_owned();
+        std::panic::set_hook(Box::new(move |panic| log::error!("worker `{name}` {panic}")));
+    }
+
+    fn work_on(&mut self, worker: usize, channel: &Channel) -> io::Result<()> {
+        let own: Vec<usize> =
+            self.plan.order.iter().copied().filter(|node| self.plan.nodes[*node].worker == worker).collect();
+        let (plan, regions, segment) = (&self.plan, &self.regions, &self.segment);
+        let mut kinds: Vec<Option<&mut NodeKind>> = self.nodes.iter_mut().map(|(_, kind)| Some(kind)).collect();
+        let runs = own
+            .iter()
+            .filter_map(|node| Some(Run::new(Core::recover(plan, regions, segment, *node), kinds[*node].take()?)));
+        let worker = Worker {
+            runs: runs.collect(),
+            words: &self.words[worker],
+            bells: &self.bells,
+            number: worker,
+            channel,
+            spin: self.spin,
+        };
+        worker.work()
+    }
+}
+
+impl Crew for System {
+    fn len(&self) -> usize {
+        self.plan.workers.len()
+    }
+
+    fn name(&self, worker: usize) -> &str {
+        &self.plan.workers[worker].name
+    }
+
+    fn core(&self, worker: usize) -> usize {
+        self.plan.workers[worker].core
+    }
+
+    fn descriptors(&self, worker: usize) -> Vec<RawFd> {
+        let mut keep: Vec<RawFd> = self.bells.iter().map(|bell| bell.as_fd().as_raw_fd()).collect();
+        keep.push(self.log_bell.as_fd().as_raw_fd());
+        for (node, (_, kind)) in self.nodes.iter().enumerate() {
+            if let (NodeKind::Source(source), true) = (kind, self.plan.nodes[node].worker == worker) {
+                keep.extend(source.descriptors());
+            }
+        }
+        keep
+    }
+
+    fn words(&self, worker: usize) -> &WorkerWords {
+        &self.words[worker]
+    }
+
+    fn log(&mut self, worker: usize) -> &mut LogReader {
+        &mut self.logs[worker]
+    }
+
+    fn log_bell(&self) -> &EventFd {
+        &self.log_bell
+    }
+
+    fn wake_all(&self) {
+        self.bells.iter().for_each(EventFd::ring);
+    }
+
+    fn message(&mut self, worker: usize, message: &[u8], fd: Option<OwnedFd>) {
+        let [what, index @ ..] = message else { return };
+        let Ok(index) = index.try_into().map(u32::from_ne_bytes) else { return };
+        let node = usize::try_from(index).unwrap_or(usize::MAX);
+        // A worker speaks for its own nodes only.
+        if self.plan.nodes.get(node).is_none_or(|node| node.worker != worker) {
+            return;
+        }
+        if let NodeKind::Source(source) = &mut self.nodes[node].1 {
+            match *what {
+                KEEP => source.adopt(fd),
+                FORGET => source.adopt(None),
+                _ => {}
+            }
+        }
+    }
+
+    fn work(&mut self, worker: usize, channel: Channel) -> i32 {
+        let name = self.plan.workers[worker].name.clone();
+        self.install_logger(worker);
+        Self::install_panic_hook(&name);
+        match self.work_on(worker, &channel) {
+            Ok(()) => codes::DONE,
+            Err(error) => {
+                log::error!("worker `{name}`: {error}");
+                codes::FAILED
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The loop of a worker: steps its nodes, and sleeps when there is nothing to do.
+
+use std::io;
+use std::time::Duration;
+
+use super::core::Core;
+use super::graph::NodeKind;
+use super::run_sink::SinkRun;
+use super::run_source::{Port, SourceRun};
+use super::run_stage::StageRun;
+use crate::prim::{Ordering, fence, spin_loop};
+use crate::process::{Command, WorkerWords};
+use crate::sys::clock::monotonic_ns;
+use crate::sys::epoll::Epoll;
+use crate::sys::eventfd::EventFd;
+use crate::sys::socket::Channel;
+
+/// Token of the worker's own bell; a node's token is its place in the worker plus one.
+const BELL: u64 = 0;
+
+pub(super) enum Run<'n> {
+    Source(SourceRun<'n>),
+    Stage(StageRun<'n>),
+    Sink(SinkRun<'n>),
+}
+
+impl<'n> Run<'n> {
+    pub(super) fn new(core: Core, kind: &'n mut NodeKind) -> Self {
+        match kind {
+            NodeKind::Source(source) => Self::Source(SourceRun::new(core, source.as_mut())),
+            NodeKind::Stage(stage) => Self::Stage(StageRun::new(core, &**stage)),
+            NodeKind::Sink(sink) => Self::Sink(SinkRun::new(core, sink.as_mut())),
+        }
+    }
+
+    fn core(&self) -> &Core {
+        match self {
+            Self::Source(run) => &run.core,
+            Self::Stage(run) => &run.core,
+            Self::Sink(run) => &run.core,
+        }
+    }
+}
+
+/// What a worker's loop works with.
+pub(super) struct Worker<'w, 'n> {
+    /// Its nodes, each after its inputs.
+    pub(super) runs: Vec<Run<'n>>,
+    pub(super) words: &'w WorkerWords,
+    /// Every worker's bell, by number.
+    pub(super) bells: &'w [EventFd],
+    /// Which of them is ours.
+    pub(super) number: usize,
+    pub(super) channel: &'w Channel,
+    /// How long to look for work before sleeping.
+    pub(super) spin: Duration,
+}
+
+impl Worker<'_, '_> {
+    /// Works until all nodes have ended.
+    ///
+    /// # Errors
+    /// What a node gave up for; the worker is then restarted.
+    pub(super) fn work(mut self) -> io::Result<()> {
+        let mut epoll = Epoll::new()?;
+        epoll.add(&self.bells[self.number], BELL)?;
+        self.resume(&epoll)?;
+        self.words.set_ready(monotonic_ns());
+        while !self.runs.iter().all(|run| run.core().is_finished()) {
+            if !self.step_all(&epoll)? && !self.spin()? {
+                self.sleep(&mut epoll)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self, epoll: &Epoll) -> io::Result<()> {
+        let port = Port { epoll, channel: self.channel, draining: false };
+        for run in &mut self.runs {
+            if run.core().is_finished() {
+                continue;
+            }
+            match run {
+                Run::Source(run) => run.resume(&port, self.bells)?,
+                Run::Sink(run) => run.resume(self.bells)?,
+                Run::Stage(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn step_all(&mut self, epoll: &Epoll) -> io::Result<bool> {
+        let draining = self.words.command() == Command::Drain;
+        let port = Port { epoll, channel: self.channel, draining };
+        let mut any = false;
+        for (place, run) in self.runs.iter_mut().enumerate() {
+            any |= match run {
+                Run::Source(run) => run.step(&port, place as u64 + 1, self.bells)?,
+                Run::Stage(run) => run.step(self.bells)?,
+                Run::Sink(run) => run.step(draining, self.bells)?,
+            };
+        }
+        Ok(any)
+    }
+
+    /// Looks for work for a while without giving the core away; whether there is some.
+    fn spin(&mut self) -> io::Result<bool> {
+        if self.spin.is_zero() {
+            return Ok(false);
+        }
+        let until = monotonic_ns() + u64::try_from(self.spin.as_nanos()).unwrap_or(0);
+        while monotonic_ns() < until {
+            if self.could_run()? {
+                return Ok(true);
+            }
+            spin_loop();
+        }
+        Ok(false)
+    }
+
+    fn could_run(&mut self) -> io::Result<bool> {
+        for run in &mut self.runs {
+            let could = match run {
+                Run::Source(run) => run.could_run()?,
+                Run::Stage(run) => run.could_run()?,
+                Run::Sink(run) => run.could_run()?,
+            };
+            if could {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Announce, fence, look again, sleep; awake again, take the announcement back.
+    fn sleep(&mut self, epoll: &mut Epoll) -> io::Result<()> {
+        for run in &self.runs {
+            match run {
+                Run::Source(run) => run.arm(),
+                Run::Stage(run) => run.arm(),
+                Run::Sink(run) => run.arm(),
+            }
+        }
+        // ORDER(data_at): SeqCst fence between our announcement and our second look; a producer fences between its
+        // publication and its look at the announcement, so one of the two sees the other. ORDER(space_at): likewise.
+        fence(Ordering::SeqCst);
+        if !self.could_run()? {
+            let timeout = self.timeout();
+            let (runs, mut rung) = (&mut self.runs, false);
+            epoll.wait(timeout, |token| match token {
+                BELL => rung = true,
+                token => {
+                    let place = usize::try_from(token - 1).unwrap_or(usize::MAX);
+                    if let Some(Run::Source(run)) = runs.get_mut(place) {
+                        run.ready = true;
+                    }
+                }
+            })?;
+            if rung {
+                self.bells[self.number].silence()?;
+            }
+        }
+        for run in &mut self.runs {
+            match run {
+                Run::Source(run) => run.wake(),
+                Run::Stage(run) => run.core.disarm(),
+                Run::Sink(run) => run.core.disarm(),
+            }
+        }
+        Ok(())
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let due = self.runs.iter().filter_map(|run| match run {
+            Run::Source(run) => run.due_ns(),
+            Run::Stage(_) => None,
+            Run::Sink(run) => run.due_ns(),
+        });
+        due.min().map(|due| Duration::from_nanos(due.saturating_sub(monotonic_ns())))
+    }
+}

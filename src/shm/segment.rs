@@ -1,0 +1,208 @@
+//! Shared memory made and mapped; typed views over its regions.
+
+use std::io;
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::{Layout, Offset};
+use crate::prim::{AtomicU32, AtomicU64};
+use crate::sys::memfd;
+use crate::sys::mmap::Mapping;
+
+/// First words of a segment.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct SegmentHeader {
+    /// `PINRING` and a zero.
+    magic: [u8; 8],
+    /// Version of the meaning of the regions.
+    version: u32,
+    /// Entries in the table of contents.
+    entries: u32,
+    /// [`Layout::hash`].
+    layout_hash: u64,
+    /// Bytes of the whole segment.
+    size: u64,
+    /// Where the table of contents starts.
+    toc_offset: u64,
+}
+
+const MAGIC: [u8; 8] = *b"PINRING\0";
+const VERSION: u32 = 1;
+
+/// Why a segment could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make a shared-memory segment of {size} bytes: {source}")]
+pub struct SegmentError {
+    /// Bytes asked for.
+    pub size: usize,
+    /// What the system answered.
+    pub source: io::Error,
+}
+
+/// Types that may be viewed in memory that other processes write.
+///
+/// # Safety
+/// `repr(C)`, made of atomics (or padding) only, so that any bit pattern is valid and a write of a peer is no
+/// data race; alignment at most 128.
+pub unsafe trait Shared {}
+
+// SAFETY: an atomic itself.
+unsafe impl Shared for AtomicU64 {}
+// SAFETY: an atomic itself.
+unsafe impl Shared for AtomicU32 {}
+
+/// A segment and its mapping in this process. Clones share the mapping; children inherit it.
+#[derive(Clone, Debug)]
+pub struct Segment(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    mapping: Mapping,
+    fd: OwnedFd,
+}
+
+impl Segment {
+    /// Makes a segment of that layout: zeroed, sealed, with header and table of contents written.
+    ///
+    /// # Errors
+    /// If the memory is not to be had.
+    pub fn create(layout: &Layout) -> Result<Self, SegmentError> {
+        let size = layout.size();
+        let failed = |source| SegmentError { size, source };
+        let fd = memfd::create_sealed(c"pinring", size).map_err(failed)?;
+        let len = NonZeroUsize::new(size).ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
+        let mapping = Mapping::of(&fd, len).map_err(failed)?;
+        let segment = Self(Arc::new(Inner { mapping, fd }));
+        segment.write_contents(layout);
+        Ok(segment)
+    }
+
+    fn write_contents(&self, layout: &Layout) {
+        let header = SegmentHeader {
+            magic: MAGIC,
+            version: VERSION,
+            entries: u32::try_from(layout.entries().len()).unwrap_or(u32::MAX),
+            layout_hash: layout.hash(),
+            size: layout.size() as u64,
+            toc_offset: layout.toc_offset() as u64,
+        };
+        self.fill(Offset(0), bytemuck::bytes_of(&header));
+        for (index, entry) in layout.entries().iter().enumerate() {
+            let at = Offset(layout.toc_offset() + index * Layout::ENTRY_SIZE);
+            self.fill(at, &(entry.kind as u32).to_ne_bytes());
+            self.fill(at.plus(4), &entry.index.to_ne_bytes());
+            self.fill(at.plus(8), &(entry.offset.0 as u64).to_ne_bytes());
+            self.fill(at.plus(16), &(entry.size as u64).to_ne_bytes());
+        }
+    }
+
+    fn fill(&self, at: Offset, bytes: &[u8]) {
+        let target = self.range(at, bytes.len());
+        // SAFETY: `range` has checked the bounds, and only `create` comes here, before anybody else knows the segment.
+        unsafe { target.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// The words laid over offset `at`.
+    ///
+    /// # Panics
+    /// If `T` does not lie within the segment, aligned: offsets come from our own [`Layout`], so that is a bug.
+    pub fn shared<T: Shared>(&self, at: Offset) -> SharedRef<T> {
+        let pointer = self.range(at, size_of::<T>()).cast::<T>();
+        assert!(pointer.is_aligned(), "offset {} is not aligned for its words", at.0);
+        SharedRef { pointer, segment: self.clone(), words: PhantomData }
+    }
+
+    /// First byte of the `len` bytes at `at`; valid while any clone of this segment lives.
+    ///
+    /// # Panics
+    /// If they do not lie within the segment.
+    pub fn range(&self, at: Offset, len: usize) -> NonNull<u8> {
+        let end = at.0.checked_add(len).filter(|end| *end <= self.0.mapping.len());
+        assert!(end.is_some(), "{len} bytes at offset {} are outside of the segment", at.0);
+        // SAFETY: offset and length were just checked to lie within the mapping.
+        unsafe { self.0.mapping.start().add(at.0) }
+    }
+
+    /// Bytes of the segment.
+    pub fn size(&self) -> usize {
+        self.0.mapping.len()
+    }
+}
+
+impl AsFd for Segment {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.fd.as_fd()
+    }
+}
+
+/// Words in a segment, as if they were borrowed; keeps the mapping alive.
+#[derive(Debug)]
+pub struct SharedRef<T> {
+    pointer: NonNull<T>,
+    segment: Segment,
+    words: PhantomData<T>,
+}
+
+impl<T: Shared> SharedRef<T> {
+    /// A part of the words, chosen by `part`.
+    pub fn map<U: Shared>(&self, part: impl for<'a> FnOnce(&'a T) -> &'a U) -> SharedRef<U> {
+        SharedRef { pointer: NonNull::from(part(self)), segment: self.segment.clone(), words: PhantomData }
+    }
+}
+
+impl<T: Shared> Deref for SharedRef<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: `Segment::shared` has checked bounds and alignment, the mapping lives as long as `segment`, and `Shared`
+        // promises that any content is valid and that peers' writes race with nothing.
+        unsafe { self.pointer.as_ref() }
+    }
+}
+
+impl<T> Clone for SharedRef<T> {
+    fn clone(&self) -> Self {
+        Self { pointer: self.pointer, segment: self.segment.clone(), words: PhantomData }
+    }
+}
+
+// SAFETY: it gives out `&T` only, and `Shared` types are made of atomics.
+unsafe impl<T: Shared> Send for SharedRef<T> {}
+// SAFETY: as above.
+unsafe impl<T: Shared> Sync for SharedRef<T> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prim::Ordering;
+    use crate::shm::RegionKind;
+
+    #[test]
+    fn words_are_seen_through_a_second_mapping() {
+        let mut layout = Layout::default();
+        let at = layout.reserve(RegionKind::Worker, 0, 8).unwrap();
+        let segment = Segment::create(&layout).unwrap();
+        let word: SharedRef<AtomicU64> = segment.shared(at);
+        let other = Mapping::of(&segment, NonZeroUsize::new(segment.size()).unwrap()).unwrap();
+        // ORDER(test.segment): one thread, no ordering needed.
+        word.store(7, Ordering::Relaxed);
+        // SAFETY: the offset is within the second mapping, which has the same size, and is aligned to 128.
+        let seen = unsafe { other.start().add(at.0).cast::<u64>().read_volatile() };
+        assert_eq!(seen, 7);
+        // SAFETY: the first eight bytes of the mapping.
+        let magic = unsafe { other.start().cast::<[u8; 8]>().read_volatile() };
+        assert_eq!(magic, MAGIC);
+    }
+
+    #[test]
+    #[should_panic(expected = "outside of the segment")]
+    fn an_offset_beyond_the_end_is_refused() {
+        let segment = Segment::create(&Layout::default()).unwrap();
+        let _ = segment.range(Offset(segment.size()), 1);
+    }
+}

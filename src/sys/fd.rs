@@ -1,0 +1,36 @@
+//! Descriptors as such: which stay open over a fork.
+
+use std::io;
+use std::os::fd::RawFd;
+
+/// Closes every descriptor from 3 on that is not in `keep`.
+///
+/// For the child side of a fork: what it does not need, it must not hold (a pidfd, a neighbour's
+/// port, a control socket), or their other ends never see them closed. The standard streams stay.
+///
+/// # Errors
+/// What close_range(2) answered.
+///
+/// # Safety
+/// No owner of a descriptor outside `keep` may use or drop it afterwards: in the child of a fork,
+/// such owners are leaked, never dropped.
+pub unsafe fn close_all_but(keep: &[RawFd]) -> io::Result<()> {
+    let mut keep: Vec<RawFd> = keep.iter().copied().filter(|fd| *fd > 2).collect();
+    keep.sort_unstable();
+    keep.dedup();
+    let mut first = 3;
+    for fd in keep {
+        if fd > first {
+            close_range(first.cast_unsigned(), (fd - 1).cast_unsigned())?;
+        }
+        first = fd + 1;
+    }
+    close_range(first.cast_unsigned(), u32::MAX)
+}
+
+fn close_range(first: u32, last: u32) -> io::Result<()> {
+    // SAFETY: takes three integers; that nobody uses the descriptors any more is the promise of
+    // `close_all_but`'s caller.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,0 +1,52 @@
+//! fork(2).
+
+use std::io;
+
+use nix::unistd::{ForkResult, fork as raw_fork, getpid};
+
+/// Which side of the fork one is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// In the parent; the child's pid.
+    Parent(i32),
+    /// In the child.
+    Child,
+}
+
+/// Forks.
+///
+/// # Errors
+/// What fork(2) answered: EAGAIN (process limit), ENOMEM.
+///
+/// # Safety
+/// The process must have one thread only: in the child, whatever lock another thread held would stay
+/// locked for ever. (`process::spawn` checks that before it comes here.)
+pub unsafe fn fork() -> io::Result<Side> {
+    // SAFETY: single-threaded, by this function's own contract.
+    match unsafe { raw_fork() }? {
+        ForkResult::Parent { child } => Ok(Side::Parent(child.as_raw())),
+        ForkResult::Child => Ok(Side::Child),
+    }
+}
+
+/// This process's pid.
+pub fn own_pid() -> i32 {
+    getpid().as_raw()
+}
+
+/// The pid of this process's parent; 1 or a subreaper's once the parent has ended.
+pub fn parent_pid() -> i32 {
+    nix::unistd::getppid().as_raw()
+}
+
+/// Ends this process at once: no destructors, no atexit handlers. For the child side of a fork,
+/// which shares the parent's buffers and must not flush them a second time.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit touches nothing of ours.
+    unsafe { libc::_exit(code) }
+}
+
+/// How many threads this process has, from /proc/self/task; `None` where /proc is not mounted.
+pub fn thread_count() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+}

@@ -1,0 +1,43 @@
+//! pidfd: a process as a descriptor that becomes readable when it ends.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// A child that can be waited for by epoll and signalled without the risk of a reused pid.
+#[derive(Debug)]
+pub struct PidFd(OwnedFd);
+
+impl PidFd {
+    /// Opens the process `pid`.
+    ///
+    /// # Errors
+    /// What pidfd_open(2) answered.
+    pub fn open(pid: i32) -> io::Result<Self> {
+        // SAFETY: takes two integers and returns a new descriptor or -1.
+        let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        let fd = RawFd::try_from(result).map_err(io::Error::other)?;
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Sends SIGKILL.
+    ///
+    /// # Errors
+    /// What pidfd_send_signal(2) answered; ESRCH once the process has been reaped.
+    pub fn kill(&self) -> io::Result<()> {
+        use std::os::fd::AsRawFd;
+        let none = std::ptr::null::<libc::siginfo_t>();
+        // SAFETY: the descriptor is a pidfd that we own, and a null siginfo asks for that of kill(2).
+        let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), libc::SIGKILL, none, 0) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+impl AsFd for PidFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

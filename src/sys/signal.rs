@@ -1,0 +1,99 @@
+//! Signals: blocked and read from a descriptor in the supervisor, default again in a worker.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd as Inner};
+use nix::unistd::Pid;
+
+/// The signals that ask the supervisor to stop.
+const STOP: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+
+/// Requests to stop, as input.
+#[derive(Debug)]
+pub struct StopSignals(Inner);
+
+impl StopSignals {
+    /// Blocks SIGTERM, SIGINT and SIGHUP for this process and reads them from a descriptor.
+    ///
+    /// # Errors
+    /// What the system answered.
+    pub fn take_over() -> io::Result<Self> {
+        let set: SigSet = STOP.into_iter().collect();
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
+        Ok(Self(Inner::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
+    }
+
+    /// The name of the next request, if one has come.
+    ///
+    /// # Errors
+    /// What read(2) answered.
+    pub fn next(&self) -> io::Result<Option<&'static str>> {
+        let Some(info) = self.0.read_signal()? else { return Ok(None) };
+        let number = i32::try_from(info.ssi_signo).unwrap_or(0);
+        Ok(Some(Signal::try_from(number).map_or("a signal", Signal::as_str)))
+    }
+}
+
+impl AsFd for StopSignals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Drop for StopSignals {
+    fn drop(&mut self) {
+        let set: SigSet = STOP.into_iter().collect();
+        // Unblocking a valid set cannot fail.
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None);
+    }
+}
+
+/// Sets a forked worker's signals: nothing blocked, all at their default, but SIGINT and SIGHUP
+/// ignored (a Ctrl-C goes to the whole process group; the supervisor decides what it means) and
+/// SIGPIPE and SIGXFSZ ignored (they come back as errors).
+///
+/// # Errors
+/// What the system answered.
+pub fn reset_in_worker() -> io::Result<()> {
+    for number in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGPIPE, Signal::SIGXFSZ] {
+        // SAFETY: SIG_IGN installs no handler, so no code of ours can run in a signal's context.
+        unsafe { signal(number, SigHandler::SigIgn) }?;
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    Ok(())
+}
+
+/// Ignores SIGXFSZ and SIGPIPE, so that a file-size limit and a closed reader are errors, not deaths.
+///
+/// # Errors
+/// What the system answered.
+pub fn ignore_write_signals() -> io::Result<()> {
+    for number in [Signal::SIGPIPE, Signal::SIGXFSZ] {
+        // SAFETY: SIG_IGN installs no handler.
+        unsafe { signal(number, SigHandler::SigIgn) }?;
+    }
+    Ok(())
+}
+
+/// Sends SIGKILL to `pid`.
+///
+/// # Errors
+/// What kill(2) answered: there is no such process, or it belongs to somebody else.
+pub fn kill_hard(pid: i32) -> io::Result<()> {
+    Ok(kill(Pid::from_raw(pid), Signal::SIGKILL)?)
+}
+
+/// Sends SIGTERM to `pid`.
+///
+/// # Errors
+/// As [`kill_hard`].
+pub fn terminate(pid: i32) -> io::Result<()> {
+    Ok(kill(Pid::from_raw(pid), Signal::SIGTERM)?)
+}
+
+/// Name of a signal number, `signal 63` where it has none.
+pub fn name(number: i32) -> String {
+    Signal::try_from(number).map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned())
+}
