@@ -1,1 +1,5 @@
-fn main() {}
+//! The `pinring` program; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    pinring::cli::main()
+}

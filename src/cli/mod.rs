@@ -1,1 +1,59 @@
 //! The `pinring` program, one file a subcommand.
+
+mod arguments;
+mod check;
+mod demo;
+mod generate;
+mod logger;
+mod observer;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use arguments::Arguments;
+use arguments::Verb;
+
+/// Exit codes of the program, as the manual page lists them.
+pub mod exit {
+    /// All went well.
+    pub const OK: u8 = 0;
+    /// It ran, but messages were lost without an explanation, or workers had to be killed at the end.
+    pub const LOSS: u8 = 1;
+    /// It could not do what was asked: a file, a terminal, the system.
+    pub const FAILED: u8 = 70;
+    /// The configuration is wrong; nothing was started.
+    pub const CONFIG: u8 = 78;
+}
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.verb.unwrap_or_default() {
+        Verb::Demo(demo) => demo::run(&demo),
+        Verb::Run(run) => run::run(&run),
+        Verb::Check(check) => check::run(&check),
+        Verb::Topology { json } => show(|out| super::cli::topology::print(json, out)),
+        Verb::Ports { json } => show(|out| super::cli::ports::print(json, out)),
+        Verb::Completions { shell } => show(|out| generate::completions(shell, out)),
+        Verb::Man => show(generate::man),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("pinring: {error:#}");
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+/// Writes to stdout; a reader that has seen enough (`pinring ports | head`) is no error.
+fn show(print: impl FnOnce(&mut dyn std::io::Write) -> anyhow::Result<()>) -> anyhow::Result<u8> {
+    let mut text = Vec::new();
+    print(&mut text)?;
+    match std::io::Write::write_all(&mut std::io::stdout(), &text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(exit::OK),
+    }
+}

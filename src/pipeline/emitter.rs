@@ -21,8 +21,10 @@ pub struct Counters {
     pub stray_bytes: u64,
     /// Times the outside world was lost (port gone, file not writable) and found again.
     pub reconnects: u64,
-    /// Reserved, zero.
-    pub reserved: [u64; 2],
+    /// Bytes a serial driver reports as overrun: lost before we could read them.
+    pub overruns: u64,
+    /// Framing and parity errors a serial driver reports.
+    pub line_errors: u64,
 }
 
 /// Collects what one step emits.

@@ -30,5 +30,5 @@ pub use graph::{EdgeSpec, Graph, GraphError, NodeKind, NodeSpec, Overflow, Super
 pub use node::{Input, Output, PlanError, Poll, Sink, Source, SourceIo, Stage};
 pub use plan::{Plan, PlannedEdge, PlannedNode};
 pub use run::{Report, RunError};
-pub use status::{NodeStatus, Status, WorkerStatus};
+pub use status::{EdgeStatus, NodeStatus, Status, WorkerStatus};
 pub use system::{SetupError, System};

@@ -3,7 +3,7 @@
 use super::emitter::Counters;
 use super::regions::cell_size;
 use super::system::System;
-use crate::prim::{Ordering, fence};
+use crate::prim::{AtomicU64, Ordering, fence};
 use crate::ring::{Cells, IntentWords, LaneWords};
 use crate::shm::SharedRef;
 use crate::topology::Role;
@@ -34,6 +34,23 @@ pub struct NodeStatus {
     pub finished: bool,
 }
 
+/// One edge at a moment. What was published is consumed, skipped or waiting: `published = consumed + skipped + waiting`.
+#[derive(Clone, Copy, Debug)]
+pub struct EdgeStatus {
+    /// Index of the producing node.
+    pub from: usize,
+    /// Index of the consuming node.
+    pub to: usize,
+    /// Messages that reached the ring.
+    pub published: u64,
+    /// Messages the consumer has handled.
+    pub consumed: u64,
+    /// Messages dropped by the overflow policy: not stored, or overwritten unread.
+    pub dropped: u64,
+    /// Messages waiting.
+    pub waiting: u64,
+}
+
 /// One worker at a moment.
 #[derive(Clone, Debug)]
 pub struct WorkerStatus {
@@ -55,6 +72,8 @@ pub struct WorkerStatus {
 pub struct Status {
     /// The nodes, as in the graph.
     pub nodes: Vec<NodeStatus>,
+    /// The edges, as in the plan.
+    pub edges: Vec<EdgeStatus>,
     /// The workers.
     pub workers: Vec<WorkerStatus>,
 }
@@ -62,7 +81,8 @@ pub struct Status {
 impl System {
     /// Looks at everything.
     pub fn status(&self) -> Status {
-        let nodes = (0..self.plan.nodes.len()).map(|node| self.node_status(node)).collect();
+        let edges: Vec<EdgeStatus> = (0..self.plan.edges.len()).map(|edge| self.edge_status(edge)).collect();
+        let nodes = (0..self.plan.nodes.len()).map(|node| self.node_status(node, &edges)).collect();
         let workers = self.plan.workers.iter().zip(&self.words).map(|(worker, words)| WorkerStatus {
             name: worker.name.clone(),
             core: worker.core,
@@ -70,26 +90,36 @@ impl System {
             restarts: words.incarnation().saturating_sub(1),
             ready_at_ns: words.ready_at(),
         });
-        Status { nodes, workers: workers.collect() }
+        Status { nodes, edges, workers: workers.collect() }
     }
 
-    fn node_status(&self, node: usize) -> NodeStatus {
+    fn edge_status(&self, edge: usize) -> EdgeStatus {
+        let planned = &self.plan.edges[edge];
+        let words: SharedRef<LaneWords> = self.segment.shared(self.regions.lanes[edge].words);
+        let read = |word: &AtomicU64| {
+            // ORDER(counts): Acquire, so that of two words the one read first is not the younger.
+            word.load(Ordering::Acquire)
+        };
+        let (skipped, head) = (read(&words.consumer.0.skipped), read(&words.consumer.0.head));
+        let (tail, dropped) = (read(&words.producer.0.tail), read(&words.producer.0.dropped));
+        EdgeStatus {
+            from: planned.from,
+            to: planned.to,
+            published: tail,
+            consumed: head.saturating_sub(skipped),
+            dropped: dropped + skipped,
+            waiting: tail.saturating_sub(head),
+        }
+    }
+
+    fn node_status(&self, node: usize, edges: &[EdgeStatus]) -> NodeStatus {
         let (planned, regions) = (&self.plan.nodes[node], self.regions.nodes[node]);
         let histogram = |at| -> Summary {
             let words: SharedRef<HistogramWords> = self.segment.shared(at);
             words.summary()
         };
-        let (mut lag, mut dropped) = (0, 0);
-        for edge in &planned.inputs {
-            let words: SharedRef<LaneWords> = self.segment.shared(self.regions.lanes[*edge].words);
-            // ORDER(counts): Relaxed; a picture. The head first, so that it cannot seem to be ahead of the tail.
-            let head = words.consumer.0.head.load(Ordering::Relaxed);
-            let tail = words.producer.0.tail.load(Ordering::Relaxed);
-            lag += tail.saturating_sub(head);
-            // ORDER(counts): Relaxed; a picture.
-            dropped += words.producer.0.dropped.load(Ordering::Relaxed);
-            dropped += words.consumer.0.skipped.load(Ordering::Relaxed);
-        }
+        let inputs = || planned.inputs.iter().map(|edge| &edges[*edge]);
+        let (lag, dropped) = (inputs().map(|edge| edge.waiting).sum(), inputs().map(|edge| edge.dropped).sum());
         let intent: SharedRef<IntentWords> = self.segment.shared(regions.intent);
         NodeStatus {
             name: planned.name.clone(),

@@ -5,7 +5,6 @@
 #[cfg(not(loom))]
 pub use core::hint::spin_loop;
 #[cfg(not(loom))]
-#[expect(clippy::disallowed_types, reason = "this is the one place that names core's atomics")]
 pub use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
 
 #[cfg(loom)]

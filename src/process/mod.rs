@@ -5,7 +5,9 @@
 //! stack. [`spawn`] sees to all of that: the child runs the prologue, the body, and then `_exit`.
 
 mod exit;
+#[allow(unsafe_code)]
 mod spawn;
+#[allow(unsafe_code)]
 mod words;
 
 pub use exit::{ExitCause, codes};

@@ -55,7 +55,6 @@ pub enum SpawnError {
 ///
 /// # Errors
 /// If this process has other threads, or the system refuses.
-#[allow(unsafe_code)]
 pub fn spawn(identity: Identity<'_>, body: impl FnOnce() -> i32) -> Result<Child, SpawnError> {
     let failed = |source| SpawnError::System { name: identity.name.to_owned(), source };
     // Without /proc nobody can tell; the house rule (no threads in the supervisor) must do.
@@ -88,7 +87,6 @@ fn live(identity: Identity<'_>, parent: i32, body: impl FnOnce() -> i32) -> i32 
 }
 
 /// Makes the child what it shall be; false if the parent ended meanwhile.
-#[allow(unsafe_code)]
 fn prologue(identity: Identity<'_>, parent: i32) -> io::Result<bool> {
     signal::reset_in_worker()?;
     prctl::die_with_parent()?;

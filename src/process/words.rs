@@ -27,7 +27,6 @@ pub struct WorkerWords {
 }
 
 // SAFETY: `repr(C)` of atomics and padding, aligned to 128.
-#[allow(unsafe_code)]
 unsafe impl Shared for WorkerWords {}
 
 impl WorkerWords {

@@ -22,10 +22,16 @@
 //! | `phase` | [`Transaction::commit`] | [`Transaction::recover`] | the values of the intent |
 //! | `counts` | the producer or consumer, by its commit | observers | nothing: counters |
 
+#[cfg(all(test, loom))]
+mod loom_lane;
+
 mod consumer;
+#[allow(unsafe_code)]
 mod intent;
 mod producer;
+#[allow(unsafe_code)]
 mod slots;
+#[allow(unsafe_code)]
 mod words;
 
 pub use consumer::ConsumerCursor;

@@ -104,11 +104,13 @@ impl<W: Deref<Target = LaneWords>> ProducerCursor<W> {
 
 /// Whether the sleeper that asked for `position` in `word` is to be woken now; takes the request.
 pub(super) fn wants(word: &crate::prim::AtomicU64, position: u64) -> bool {
+    // ORDER(data_at): Relaxed, behind the caller's SeqCst fence. ORDER(space_at): likewise.
     let asked = word.load(Ordering::Relaxed);
     if asked == AWAKE || position < asked {
         return false;
     }
     // Taking the request keeps a burst of publications from ringing more than once. A death between this and the bell
-    // is covered: whoever restarts a worker rings all of its neighbours.
+    // is covered: whoever restarts a worker rings all of its neighbours. ORDER(data_at): Relaxed; which of two takers gets it
+    // does not matter. ORDER(space_at): likewise.
     word.swap(AWAKE, Ordering::Relaxed) != AWAKE
 }

@@ -1,1 +1,6 @@
 //! Serial ports: settings, opening, stable names.
+
+mod port;
+
+pub use crate::sys::termios::{DataBits, Flow, Parity};
+pub use port::{OpenError, Port, PortSettings};

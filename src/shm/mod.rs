@@ -9,6 +9,7 @@
 //! Regions are found by offset only, so every process may map the segment where it likes.
 
 mod layout;
+#[allow(unsafe_code)]
 mod segment;
 
 pub use layout::{Entry, Layout, LayoutError, Offset, RegionKind};

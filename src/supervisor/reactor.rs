@@ -174,8 +174,9 @@ impl Reactor {
         let starts = self.workers.iter().filter_map(Worker::start_due);
         let due = starts.chain(self.drain_until_ns).chain([self.next_tick_ns]).min();
         self.timer.set(due).map_err(doing("setting its timer"))?;
-        let logged = (0..crew.len()).fold(false, |any, worker| crew.log(worker).sleep() || any);
-        let timeout = logged.then_some(Duration::ZERO);
+        // Every reader must announce its sleep, so this does not stop at the first that has something.
+        let logged = (0..crew.len()).filter(|worker| crew.log(*worker).sleep()).count();
+        let timeout = (logged > 0).then_some(Duration::ZERO);
         let ready = &mut self.ready;
         self.epoll.wait(timeout, |token| ready.push(token)).map_err(doing("waiting for events"))
     }
@@ -289,7 +290,7 @@ impl Reactor {
         observe: &mut impl FnMut(&mut C, Event<'_>) -> Wish,
     ) -> Result<(), SuperviseError> {
         for worker in 0..crew.len() {
-            while let Some(record) = crew.log(worker).next() {
+            while let Some(record) = crew.log(worker).pop() {
                 observe(crew, Event::Log { worker, record });
             }
             let count = crew.log(worker).newly_dropped();

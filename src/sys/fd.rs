@@ -21,11 +21,11 @@ pub unsafe fn close_all_but(keep: &[RawFd]) -> io::Result<()> {
     let mut first = 3;
     for fd in keep {
         if fd > first {
-            close_range(first.cast_unsigned(), (fd - 1).cast_unsigned())?;
+            close_range(first.unsigned_abs(), (fd - 1).unsigned_abs())?;
         }
         first = fd + 1;
     }
-    close_range(first.cast_unsigned(), u32::MAX)
+    close_range(first.unsigned_abs(), u32::MAX)
 }
 
 fn close_range(first: u32, last: u32) -> io::Result<()> {

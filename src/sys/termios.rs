@@ -28,7 +28,8 @@ pub struct IoCounts {
 impl IoCounts {
     /// Bytes lost because the UART or the kernel's buffer was full, framing errors, parity errors.
     pub fn errors(&self) -> [u32; 3] {
-        let count = |value: libc::c_int| value.cast_unsigned();
+        // Counters of the kernel, which wrap; the sign bit means nothing.
+        let count = |value: libc::c_int| u32::from_ne_bytes(value.to_ne_bytes());
         [count(self.overrun).wrapping_add(count(self.buffer_overrun)), count(self.frame), count(self.parity)]
     }
 }
@@ -147,4 +148,35 @@ pub fn io_counts(fd: BorrowedFd<'_>) -> Option<IoCounts> {
     // SAFETY: TIOCGICOUNT writes one struct serial_icounter_struct, whose layout `IoCounts` has.
     unsafe { ioctl::tiocgicount(fd.as_raw_fd(), &raw mut counts) }.ok()?;
     Some(counts)
+}
+
+/// Keeps what is typed off the screen while it lives; signals (Ctrl-C) still work.
+#[derive(Debug)]
+pub struct Quiet {
+    terminal: std::os::fd::OwnedFd,
+    before: nix::sys::termios::Termios,
+}
+
+impl Quiet {
+    /// Silences the terminal behind `fd`.
+    ///
+    /// # Errors
+    /// ENOTTY if it is none.
+    pub fn start(fd: impl std::os::fd::AsFd) -> io::Result<Self> {
+        use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+        let terminal = fd.as_fd().try_clone_to_owned()?;
+        let before = tcgetattr(&terminal)?;
+        let mut quiet = before.clone();
+        quiet.local_flags.remove(LocalFlags::ECHO | LocalFlags::ICANON);
+        tcsetattr(&terminal, SetArg::TCSANOW, &quiet)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        use nix::sys::termios::{SetArg, tcsetattr};
+        // What was typed meanwhile was meant for us, not for the shell; a terminal that is gone needs nothing.
+        let _ = tcsetattr(&self.terminal, SetArg::TCSAFLUSH, &self.before);
+    }
 }

@@ -18,7 +18,6 @@ pub struct HistogramWords {
 }
 
 // SAFETY: `repr(C)` of atomics.
-#[allow(unsafe_code)]
 unsafe impl Shared for HistogramWords {}
 
 impl Default for HistogramWords {

@@ -80,6 +80,7 @@ impl log::Log for LogWriter {
         slot.bytes[10..12].copy_from_slice(&len.to_ne_bytes());
         slots.write(cursor.position(), &slot.bytes[..slot.len]);
         cursor.publish(1);
+        // ORDER(data_at): SeqCst, between the publication and the look at the sleeper's word.
         fence(Ordering::SeqCst);
         if cursor.consumer_wants_bell() {
             self.bell.ring();
@@ -122,7 +123,7 @@ impl LogReader {
     }
 
     /// The next record, if there is one. A slot that makes no sense (its writer has gone mad) is skipped.
-    pub fn next(&mut self) -> Option<LogRecord> {
+    pub fn pop(&mut self) -> Option<LogRecord> {
         loop {
             if self.cursor.available(1).unwrap_or(0) == 0 {
                 return None;
@@ -147,6 +148,7 @@ impl LogReader {
     /// Asks for the bell at the next record. Returns whether one has come meanwhile, so that the caller must not sleep.
     pub fn sleep(&mut self) -> bool {
         self.cursor.sleep_until(1);
+        // ORDER(data_at): SeqCst, between the announcement and the second look.
         fence(Ordering::SeqCst);
         self.cursor.available(1).unwrap_or(0) > 0
     }
@@ -186,15 +188,15 @@ mod tests {
         let (writer, mut reader) = lane();
         say(&writer, "port gone");
         let expected = LogRecord { at_ns: 5, level: log::Level::Warn, text: "port gone".into() };
-        assert_eq!(reader.next(), Some(expected));
-        assert_eq!(reader.next(), None);
+        assert_eq!(reader.pop(), Some(expected));
+        assert_eq!(reader.pop(), None);
     }
 
     #[test]
     fn a_long_text_is_cut_at_a_character() {
         let (writer, mut reader) = lane();
         say(&writer, &"\u{e4}".repeat(SLOT_SIZE));
-        assert_eq!(reader.next().unwrap().text.chars().count(), (SLOT_SIZE - TEXT) / 2);
+        assert_eq!(reader.pop().unwrap().text.chars().count(), (SLOT_SIZE - TEXT) / 2);
     }
 
     #[test]
@@ -202,7 +204,7 @@ mod tests {
         let (writer, mut reader) = lane();
         (0..SLOT_COUNT + 3).for_each(|_| say(&writer, "x"));
         assert_eq!(reader.newly_dropped(), 3);
-        assert_eq!(std::iter::from_fn(|| reader.next()).count(), 64);
+        assert_eq!(std::iter::from_fn(|| reader.pop()).count(), 64);
         assert_eq!(reader.newly_dropped(), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! What workers tell about themselves: histograms and log records, in the segment.
 
 mod facade;
+#[allow(unsafe_code)]
 mod histogram;
 mod log_ring;
 

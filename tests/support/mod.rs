@@ -2,15 +2,17 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod processes;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A test: the fact that must hold, and the code that tries it.
-pub type Test = (&'static str, fn());
+pub(crate) type Test = (&'static str, fn());
 
 /// Runs the tests one after another in this process, which has one thread, so they may fork. A test that takes longer than
 /// `watchdog_s` seconds ends the run. Ends with the line `N passed, N failed`; the arguments select tests by part of their
 /// name.
-pub fn run(tests: &[Test], watchdog_s: u32) -> std::process::ExitCode {
+pub(crate) fn run(tests: &[Test], watchdog_s: u32) -> std::process::ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let (mut passed, mut failed) = (0, 0);
     for (name, test) in tests {
@@ -38,25 +40,25 @@ pub fn run(tests: &[Test], watchdog_s: u32) -> std::process::ExitCode {
 }
 
 /// A small generator of random numbers (xorshift64*, Vigna 2016), so that a failing run can be repeated from its seed.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// From `PINRING_SEED`, or the clock; prints which.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let seed = std::env::var("PINRING_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(|| pinring::sys::clock::monotonic_ns() | 1);
         println!("PINRING_SEED={seed}");
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 }

@@ -1,0 +1,78 @@
+//! `pinring run`: a configuration, until its sources end or somebody asks to stop.
+
+use std::path::{Path, PathBuf};
+
+use super::arguments::RunArguments;
+use super::observer::Observer;
+use super::{exit, logger};
+use crate::config::{self, Config};
+use crate::dash::{closing_json, closing_text};
+use crate::pipeline::{Plan, Report, System};
+use crate::supervisor::{Event, Wish};
+use crate::sys::memory;
+use crate::topology::Topology;
+
+/// Prints a configuration's errors, in colour where a person reads; the exit code.
+pub(super) fn refuse(error: &config::ConfigError) -> u8 {
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    eprintln!("{}", error.render(colour));
+    exit::CONFIG
+}
+
+/// The graph of a file with its plan, or the exit code after the errors were printed.
+pub(super) fn load_and_plan(file: &Path) -> anyhow::Result<Result<(Config, Plan), u8>> {
+    let mut config = match config::load(file) {
+        Ok(config) => config,
+        Err(error) => return Ok(Err(refuse(&error))),
+    };
+    let topology = Topology::detect()?;
+    let planned = config.graph.plan(&topology);
+    let checked = planned.and_then(|plan| plan.memory(memory::available()).map(|_| plan));
+    match checked {
+        Ok(plan) => Ok(Ok((config, plan))),
+        Err(error) => Ok(Err(refuse(&config.source.explain(&error)))),
+    }
+}
+
+pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
+    let (config, plan) = match load_and_plan(&arguments.file)? {
+        Ok(ready) => ready,
+        Err(code) => return Ok(code),
+    };
+    let screen = logger::install();
+    let title = arguments.file.display().to_string();
+    let writes_to_stdout = plan.nodes.iter().any(|node| node.kind == "stdout");
+    let mut observer = Observer::start(&title, screen, writes_to_stdout || arguments.json);
+    let supervisor = config.graph.supervisor(observer.tick());
+    let mut system = System::set_up(config.graph, plan)?;
+    let result = system.supervise(supervisor, |system, event| {
+        let over = arguments.duration.is_some_and(|limit| observer.elapsed() >= limit);
+        let wish = observer.event(system, &event);
+        if matches!(event, Event::Tick) && over { Wish::Stop } else { wish }
+    });
+    observer.finish();
+    let report = result?;
+    conclude(&system, &report, arguments.json, writes_to_stdout);
+    Ok(if report.unexplained_loss() == 0 && report.outcome.killed == 0 { exit::OK } else { exit::LOSS })
+}
+
+/// The files that all sinks have written, with their sizes.
+pub(super) fn files(system: &System) -> Vec<(PathBuf, u64)> {
+    let paths = (0..system.plan().nodes.len()).flat_map(|node| system.files(node));
+    paths.map(|path| (std::fs::metadata(&path).map_or(0, |meta| meta.len()), path)).map(|(size, path)| (path, size)).collect()
+}
+
+fn conclude(system: &System, report: &Report, json: bool, stdout_is_data: bool) {
+    let files = files(system);
+    let text = if json {
+        format!("{:#}\n", closing_json(system.plan(), report, &files))
+    } else {
+        closing_text(system.plan(), report, &files)
+    };
+    if stdout_is_data {
+        eprint!("{text}");
+    } else {
+        // A reader that has gone does not change how the run went.
+        let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+    }
+}
