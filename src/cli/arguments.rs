@@ -38,7 +38,9 @@ pub(super) enum Verb {
     ///
     /// Opens real kernel terminals, plays a GPS, an IMU and a weather station into them, and runs a pipeline over them into CSV
     /// files. In the middle it unplugs one, flips bits on another and kills a worker, and shows that nothing is lost.
-    #[command(after_help = "Examples:\n  pinring demo --for 20s\n  pinring demo --calm --data /tmp/data\n  pinring demo --print-config")]
+    #[command(
+        after_help = "Examples:\n  pinring demo --for 20s\n  pinring demo --calm --data /tmp/data\n  pinring demo --print-config"
+    )]
     Demo(DemoArguments),
     /// Run the pipeline of a configuration file
     ///

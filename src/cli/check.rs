@@ -40,7 +40,8 @@ fn as_text(plan: &Plan, memory: u64) -> String {
     for node in &plan.nodes {
         let worker = &plan.workers[node.worker].name;
         let rate = per_second(node.rate);
-        let _ = writeln!(text, "  {:<16} {:<12} on {worker}, {rate} messages/s at the rated load", node.name, node.kind);
+        let _ =
+            writeln!(text, "  {:<16} {:<12} on {worker}, {rate} messages/s at the rated load", node.name, node.kind);
         if let Some(schema) = &node.schema {
             let _ = writeln!(text, "  {:<16} {schema}", "");
         }
@@ -65,9 +66,7 @@ fn as_text(plan: &Plan, memory: u64) -> String {
 
 fn as_json(plan: &Plan, memory: u64) -> String {
     let fields = |schema: &crate::message::Schema| {
-        let field = |field: &crate::message::Field| {
-            json!({ "name": field.name, "unit": field.unit, "type": field.kind.to_string() })
-        };
+        let field = |field: &crate::message::Field| json!({ "name": field.name, "unit": field.unit, "type": field.kind.to_string() });
         schema.fields().iter().map(field).collect::<Vec<_>>()
     };
     let nodes = plan.nodes.iter().map(|node| {

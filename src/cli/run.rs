@@ -59,7 +59,10 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
 /// The files that all sinks have written, with their sizes.
 pub(super) fn files(system: &System) -> Vec<(PathBuf, u64)> {
     let paths = (0..system.plan().nodes.len()).flat_map(|node| system.files(node));
-    paths.map(|path| (std::fs::metadata(&path).map_or(0, |meta| meta.len()), path)).map(|(size, path)| (path, size)).collect()
+    paths
+        .map(|path| (std::fs::metadata(&path).map_or(0, |meta| meta.len()), path))
+        .map(|(size, path)| (path, size))
+        .collect()
 }
 
 fn conclude(system: &System, report: &Report, json: bool, stdout_is_data: bool) {

@@ -48,11 +48,27 @@ struct Taken {
     take: u64,
     /// Not zero: they have been taken out.
     done: u64,
+    /// Not zero: the stream has ended, what the framer holds is to be given out before anything else.
+    ending: u64,
     /// The driver's counters at the last look: overruns, framing errors, parity errors; not zero in the last: known.
     counts: [u32; 4],
 }
 
 const TAKEN: usize = size_of::<Taken>();
+
+fn taken(state: &mut [u8]) -> &mut Taken {
+    bytemuck::from_bytes_mut(&mut state[..TAKEN])
+}
+
+/// Turns what the framer found into messages and counts.
+fn emit(framer: &Framer, event: FrameEvent<'_>, out: &mut Emitter<'_>) {
+    match event {
+        FrameEvent::Frame(frame) => out.emit(|record| framer.write(frame, record)),
+        FrameEvent::Rejected { .. } => out.reject(),
+        FrameEvent::Stray(bytes) => out.counters().stray_bytes += bytes as u64,
+        FrameEvent::Cut => out.counters().cut += 1,
+    }
+}
 
 /// Reads frames from a serial port, reopens it when it comes back, and keeps it open while its worker restarts.
 pub struct Serial {
@@ -140,17 +156,24 @@ impl Serial {
     }
 
     /// The device has gone: let go of it at once (or the kernel numbers it anew when it comes back).
-    fn hang_up(&mut self, state: &mut [u8], out: &mut Emitter<'_>, io: &mut dyn SourceIo) -> io::Result<()> {
+    fn hang_up(&mut self, state: &mut [u8], io: &mut dyn SourceIo) -> io::Result<()> {
         log::warn!("{}: unplugged; looking for it until it comes back", self.path.display());
         // Before the descriptor is closed: the supervisor's copy would keep it alive.
         io.forget()?;
         self.port = None;
-        if self.framer().reset(&mut state[TAKEN..]) {
-            out.counters().cut += 1;
-        }
+        taken(state).ending = 1;
         self.complained = true;
         self.retry_at = io.now_ns();
         Ok(())
+    }
+
+    /// The stream has ended: gives out what the framer still holds; false if there was not room for all of it.
+    fn flush(&mut self, state: &mut [u8], out: &mut Emitter<'_>, io: &dyn SourceIo) -> bool {
+        out.stamp(Header { arrived_ns: io.now_ns(), utc_ns: io.utc_ns(), ..Header::default() });
+        let (framer, room) = (self.framer(), out.room());
+        let done = framer.flush(&mut state[TAKEN..], room, &mut |event| emit(framer, event, out));
+        taken(state).ending = u64::from(!done);
+        done
     }
 
     /// Moves what has arrived into the held pipe. Returns false if the device has gone.
@@ -166,31 +189,29 @@ impl Serial {
     }
 
     /// Frames what the held pipe holds; whether some of it had to stay for want of room.
-    fn frame(&mut self, state: &mut [u8], out: &mut Emitter<'_>, io: &dyn SourceIo) -> io::Result<bool> {
+    fn take(&mut self, state: &mut [u8], out: &mut Emitter<'_>, io: &dyn SourceIo) -> io::Result<bool> {
         let held = self.pipes().held.len()?;
         let count = held.min(READ);
         let (taken, framing) = state.split_at_mut(TAKEN);
         let taken: &mut Taken = bytemuck::from_bytes_mut(taken);
         (taken.held, taken.take, taken.done) = (held as u64, 0, 0);
-        if count == 0 {
-            return Ok(false);
-        }
         let mut buffer = std::mem::take(&mut self.buffer);
         let pipes = self.pipes();
-        pipes.held.tee_into(&pipes.copy, count)?;
-        let seen = pipes.copy.read(&mut buffer[..count])?.unwrap_or(0);
+        let seen = if count == 0 {
+            0
+        } else {
+            pipes.held.tee_into(&pipes.copy, count)?;
+            pipes.copy.read(&mut buffer[..count])?.unwrap_or(0)
+        };
         out.stamp(Header { arrived_ns: io.now_ns(), utc_ns: io.utc_ns(), ..Header::default() });
         let framer = self.framer();
         let room = out.room();
-        let used = framer.feed(framing, &buffer[..seen], room, &mut |event| match event {
-            FrameEvent::Frame(frame) => out.emit(|record| framer.write(frame, record)),
-            FrameEvent::Rejected(_) => out.reject(),
-            FrameEvent::Stray(bytes) => out.counters().stray_bytes += bytes as u64,
-        });
+        let used = framer.feed(framing, &buffer[..seen], room, &mut |event| emit(framer, event, out));
         self.buffer = buffer;
         taken.take = used as u64;
         out.counters().taken += used as u64;
-        Ok(used < held)
+        // With no room left the framer may hold more frames than it could give.
+        Ok(used < held || out.room() == 0)
     }
 
     /// Adds what the driver has counted since the last look.
@@ -200,7 +221,7 @@ impl Serial {
         }
         self.counts_at = now + COUNTS_EVERY_NS;
         let Some(counts) = self.port.as_ref().and_then(Port::io_counts) else { return };
-        let taken: &mut Taken = bytemuck::from_bytes_mut(&mut state[..TAKEN]);
+        let taken = taken(state);
         let [overruns, framing, parity] = counts.errors();
         let before = taken.counts;
         taken.counts = [overruns, framing, parity, 1];
@@ -225,7 +246,7 @@ impl Source for Serial {
     fn plan(&mut self) -> Result<Output, PlanError> {
         let framer = Framer::new(&self.frame).map_err(|error| PlanError::key(error.key, error.message))?;
         let bytes = f64::from(self.settings.baud) / f64::from(self.settings.bits_per_character());
-        let schema = framer.schema();
+        let schema = framer.schema().clone();
         // What a line carries of frames half as long as they may be.
         #[expect(clippy::cast_precision_loss, reason = "a frame has at most 64 KiB")]
         let typical = (framer.max_frame() as f64 / 2.0).max(framer.min_wire_size() as f64);
@@ -254,19 +275,24 @@ impl Source for Serial {
 
     fn resume(&mut self, state: &mut [u8], _: &mut dyn SourceIo) -> io::Result<()> {
         // What the predecessor copied but did not read.
-        while self.pipes().copy.read(&mut self.buffer)?.is_some() {}
+        let mut stale = std::mem::take(&mut self.buffer);
+        while self.pipes().copy.read(&mut stale)?.is_some() {}
+        self.buffer = stale;
         self.complained = false;
         self.finish_taking(state)
     }
 
     fn poll(&mut self, state: &mut [u8], out: &mut Emitter<'_>, io: &mut dyn SourceIo) -> io::Result<Poll> {
+        if taken(state).ending != 0 && !self.flush(state, out, io) {
+            return Ok(Poll::Ready);
+        }
         let open = self.ensure_open(out, io)?;
         // Bytes that are held already come first.
         let arrived = if self.leftover { None } else { self.splice()? };
         let more = std::mem::take(&mut self.leftover);
-        self.leftover = self.frame(state, out, io)?;
+        self.leftover = self.take(state, out, io)?;
         if arrived == Some(false) {
-            self.hang_up(state, out, io)?;
+            self.hang_up(state, io)?;
             return Ok(Poll::Ready);
         }
         if arrived == Some(true) {
@@ -276,10 +302,7 @@ impl Source for Serial {
             return Ok(Poll::Ready);
         }
         if io.is_draining() {
-            if self.framer().reset(&mut state[TAKEN..]) {
-                out.counters().cut += 1;
-            }
-            return Ok(Poll::Finished);
+            return Ok(if self.flush(state, out, io) { Poll::Finished } else { Poll::Ready });
         }
         Ok(if open { Poll::Waiting } else { Poll::Until(self.retry_at) })
     }
@@ -296,7 +319,7 @@ impl Source for Serial {
 impl Serial {
     /// Takes what the committed step has used out of the held pipe, if that is not done yet.
     fn finish_taking(&self, state: &mut [u8]) -> io::Result<()> {
-        let taken: &mut Taken = bytemuck::from_bytes_mut(&mut state[..TAKEN]);
+        let taken = taken(state);
         if taken.take == 0 || taken.done != 0 {
             return Ok(());
         }

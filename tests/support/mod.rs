@@ -1,8 +1,10 @@
 //! What the forking tests share: a runner without threads, a watchdog, a random number.
 
 #![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub(crate) mod processes;
+pub(crate) mod pty;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

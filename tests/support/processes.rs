@@ -1,6 +1,7 @@
 //! Other processes, seen through /proc.
 
 #![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 
