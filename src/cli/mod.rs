@@ -7,6 +7,8 @@ mod generate;
 mod logger;
 mod observer;
 mod run;
+mod topology;
+mod ports;
 
 use std::process::ExitCode;
 
@@ -34,8 +36,8 @@ pub fn main() -> ExitCode {
         Verb::Demo(demo) => demo::run(&demo),
         Verb::Run(run) => run::run(&run),
         Verb::Check(check) => check::run(&check),
-        Verb::Topology { json } => show(|out| super::cli::topology::print(json, out)),
-        Verb::Ports { json } => show(|out| super::cli::ports::print(json, out)),
+        Verb::Topology { json } => show(|out| topology::print(json, out)),
+        Verb::Ports { json } => show(|out| ports::print(json, out)),
         Verb::Completions { shell } => show(|out| generate::completions(shell, out)),
         Verb::Man => show(generate::man),
     };

@@ -1,13 +1,28 @@
-//! Pinning.
+//! Which hardware threads a process may use.
+
 use std::io;
-/// Pins this process.
+
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
+/// Pins the calling process (which has one thread) to hardware thread `cpu`.
 ///
 /// # Errors
-/// no
-pub fn pin_to(core: usize) -> io::Result<()> {
-    if core_affinity::set_for_current(core_affinity::CoreId { id: core }) {
+/// If the affinity mask or the cgroup does not allow it, or there is no such thread.
+pub fn pin_to(cpu: usize) -> io::Result<()> {
+    if core_affinity::set_for_current(core_affinity::CoreId { id: cpu }) {
         Ok(())
     } else {
-        Err(io::Error::last_os_error())
+        let error = io::Error::last_os_error();
+        Err(io::Error::new(error.kind(), format!("cannot pin to core {cpu}: {error}")))
     }
+}
+
+/// The hardware threads the calling process may use.
+///
+/// # Errors
+/// What sched_getaffinity(2) answered.
+pub fn allowed() -> io::Result<Vec<usize>> {
+    let set = sched_getaffinity(Pid::from_raw(0))?;
+    Ok((0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect())
 }

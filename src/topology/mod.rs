@@ -1,3 +1,13 @@
 //! What board this is, what cores it has, and which worker goes where.
+
+mod board;
+mod core;
+mod cpulist;
+mod detect;
 mod placement;
-pub use placement::*;
+
+pub use board::{Board, BoardError, Cluster, Detected, Uart};
+pub use core::{Core, Topology};
+pub use cpulist::{CpuListError, format_cpulist, parse_cpulist};
+pub use detect::TopologyError;
+pub use placement::{PlacedWorker, Placement, PlacementError, Request, Role, place};
