@@ -1,1 +1,9 @@
 //! The sources: serial ports, recorded files, sensors of the board.
+
+mod file;
+#[cfg(test)]
+mod file_tests;
+mod pace;
+
+pub use file::{FileSettings, FileSource};
+pub use pace::Pace;
