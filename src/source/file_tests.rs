@@ -168,9 +168,7 @@ fn frames_come_at_the_rate_asked_for() {
 
 #[test]
 fn bytes_come_as_fast_as_the_line_would_carry_them() {
-    let file = recording(
-        "x".repeat(79).as_bytes().iter().chain(b"\n").copied().cycle().take(800).collect::<Vec<_>>().as_slice(),
-    );
+    let file = recording(format!("{}\n", "x".repeat(79)).repeat(10).as_bytes());
     let mut worker = Worker::start(lines(file.path(), Pace::Baud(8000)));
     worker.run(usize::MAX);
     // 80 bytes take 100 ms at 800 bytes per second; they are looked at every 16 bytes, 20 ms.
@@ -179,7 +177,8 @@ fn bytes_come_as_fast_as_the_line_would_carry_them() {
 
 #[test]
 fn sentences_wait_for_their_time_of_day() {
-    let text = "$GPGSV,1\n$GPRMC,235959.50,A\n$GPGSV,2\n$GPGGA,235959.50,\n$GPZDA,000001,\n$GPGLL,1,N,2,E,000000,A\n$GPRMC,000002,A\n";
+    let text = "$GPGSV,1\n$GPRMC,235959.50,A\n$GPGSV,2\n$GPGGA,235959.50,\n\
+                $GPZDA,000001,\n$GPGLL,1,N,2,E,000000,A\n$GPRMC,000002,A\n";
     let file = recording(text.as_bytes());
     let mut worker = Worker::start(lines(file.path(), Pace::NmeaTime));
     worker.run(usize::MAX);

@@ -19,7 +19,8 @@ pub enum DelimitedKind {
         /// Most bytes.
         max: u16,
     },
-    /// UTC, as RFC 3339 (`2026-11-20T08:15:00.5Z`; `T` may be a blank and `Z` left out) or as seconds since 1970 with decimals.
+    /// UTC, as RFC 3339 (`2026-11-20T08:15:00.5Z`; `T` may be a blank and `Z` left out) or as seconds since 1970 with
+    /// decimals.
     Time,
 }
 
