@@ -113,9 +113,9 @@ impl Framer {
         }
     }
 
-    /// The stream has ended (unplugged, end of file): reports [`FrameEvent::Cut`] if a frame was broken off, and the good
-    /// frames that a damaged one has kept waiting. Returns false if `room` ended first: call again. After
-    /// true the state is fresh.
+    /// The stream has ended (unplugged, end of file): reports [`FrameEvent::Cut`] if a frame was broken off, and the
+    /// good frames that a damaged one has kept waiting. Returns false if `room` ended first: call again. After true
+    /// the state is fresh.
     pub fn flush(&self, state: &mut [u8], room: usize, on_event: &mut dyn FnMut(FrameEvent<'_>)) -> bool {
         let mut state = FrameState::new(state, self.capacity());
         match &self.engine {
@@ -154,8 +154,8 @@ impl Framer {
     /// Appends `payload` as a sender puts it on the wire: the inverse of [`Self::feed`]. A line gets CR LF.
     ///
     /// # Panics
-    /// If the payload is empty or longer than [`Self::max_frame`], has another size than a fixed one, or is a line with a line's end
-    /// in it: no receiver would get it back.
+    /// If the payload is empty or longer than [`Self::max_frame`], has another size than a fixed one, or is a line with
+    /// a line's end in it: no receiver would get it back. So too if its length does not fit into the length field.
     pub fn encode(&self, payload: &[u8], out: &mut Vec<u8>) {
         assert!((1..=self.max_frame()).contains(&payload.len()), "a payload has 1 to {} bytes", self.max_frame());
         match &self.engine {

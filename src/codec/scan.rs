@@ -150,6 +150,7 @@ impl Scanner {
         if let Extent::Length { size, endian, counts, .. } = self.extent {
             let length = payload.len() + self.length_extra(counts);
             let bytes = (length as u64).to_le_bytes();
+            assert!(bytes[size..].iter().all(|&byte| byte == 0), "a length of {length} needs more than {size} bytes");
             match endian {
                 Endian::Little => frame.extend_from_slice(&bytes[..size]),
                 Endian::Big => frame.extend(bytes[..size].iter().rev()),

@@ -1,3 +1,11 @@
 //! The sources: serial ports, recorded files, sensors of the board.
+
+mod file;
+#[cfg(test)]
+mod file_tests;
+mod pace;
 mod serial;
+
+pub use file::{FileSettings, FileSource};
+pub use pace::Pace;
 pub use serial::Serial;
