@@ -221,7 +221,10 @@ fn main() -> std::process::ExitCode {
         &[
             ("every_message_is_recorded_once_in_order", every_message_is_recorded_once_in_order),
             ("an_overflow_policy_counts_exactly_what_it_drops", an_overflow_policy_counts_exactly_what_it_drops),
-            ("a_failing_sink_repeats_its_step_and_doubles_nothing", a_failing_sink_repeats_its_step_and_doubles_nothing),
+            (
+                "a_failing_sink_repeats_its_step_and_doubles_nothing",
+                a_failing_sink_repeats_its_step_and_doubles_nothing,
+            ),
         ],
         120,
     )
