@@ -3,6 +3,7 @@
 mod calendar;
 mod column;
 mod csv;
+mod csv_lane;
 mod csv_row;
 mod fault;
 mod naming;
