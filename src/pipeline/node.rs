@@ -241,6 +241,18 @@ pub trait Sink {
     /// What the system answered, with the object's name; the step is tried again later.
     fn resume(&mut self, state: &mut [u8]) -> io::Result<()>;
 
+    /// Whether the message can be taken in this step; asked before each [`Self::write`]. `false` ends the step before it: what
+    /// was written is flushed, `state` is committed (even if nothing was written), and the message comes again in a step that
+    /// follows at once. A sink that must make an object notes its name here and makes it in the next step: a crash between
+    /// making and committing then leaves an object that the next incarnation knows for its own.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    fn admit(&mut self, input: usize, record: &Record<'_>, state: &mut [u8]) -> io::Result<bool> {
+        let _ = (input, record, state);
+        Ok(true)
+    }
+
     /// Takes one message of input `input`. May buffer in `self` until [`Self::flush`].
     ///
     /// # Errors
@@ -268,6 +280,13 @@ pub trait Sink {
     /// When [`Self::sync`] is due, CLOCK_MONOTONIC in ns; `None` while there is nothing to make durable.
     fn deadline_ns(&self) -> Option<u64> {
         None
+    }
+
+    /// What the closing report must say about data in doubt (a file that vanished, a failed fsync), one sentence each,
+    /// from `state`; empty where all is well.
+    fn remarks(&self, state: &[u8]) -> Vec<String> {
+        let _ = state;
+        Vec::new()
     }
 
     /// The files written so far, for the closing report (path, from `state`).

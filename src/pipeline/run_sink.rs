@@ -136,9 +136,16 @@ impl<'n> SinkRun<'n> {
     fn write(&mut self) -> io::Result<u64> {
         let mut written = 0;
         let Draft { state, inlets, taken, .. } = self.core.begin(0);
-        for (input, (inlet, count)) in inlets.iter().zip(&self.takes).enumerate() {
-            for index in 0..*count {
+        let mut admitted = true;
+        for (input, (inlet, count)) in inlets.iter().zip(&mut self.takes).enumerate() {
+            for index in 0..std::mem::take(count) {
                 let record = inlet.record(index);
+                // Once refused, the step takes nothing more, of this input or those after it.
+                admitted = admitted && self.sink.admit(input, &record, state)?;
+                if !admitted {
+                    break;
+                }
+                *count += 1;
                 taken.push((record.header().arrived_ns, record.header().sent_ns));
                 self.sink.write(input, &record, state)?;
                 written += 1;
