@@ -6,9 +6,9 @@ mod demo;
 mod generate;
 mod logger;
 mod observer;
+mod ports;
 mod run;
 mod topology;
-mod ports;
 
 use std::process::ExitCode;
 

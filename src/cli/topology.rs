@@ -73,8 +73,14 @@ fn readable(
             let _ = writeln!(text, "board: no profile for the architecture {}", std::env::consts::ARCH);
         }
     }
-    let quota = topology.quota.map_or_else(String::new, |cores| format!("; the cgroup allows {cores:.1} cores of CPU time"));
-    let _ = writeln!(text, "\ncores: {} physical, affinity {}{quota}", topology.cores.len(), format_cpulist(&topology.affinity));
+    let quota =
+        topology.quota.map_or_else(String::new, |cores| format!("; the cgroup allows {cores:.1} cores of CPU time"));
+    let _ = writeln!(
+        text,
+        "\ncores: {} physical, affinity {}{quota}",
+        topology.cores.len(),
+        format_cpulist(&topology.affinity)
+    );
     text += "  core  threads  cluster  package  capacity  isolated  tickless  allowed\n";
     for core in &topology.cores {
         let flag = |set: bool| if set { "yes" } else { "no" };
@@ -113,9 +119,11 @@ fn board_text(text: &mut String, found: &Detected, topology: &Topology, command_
         }
     }
     let wanted = recommended(found, topology);
-    let missing: Vec<&str> = wanted.split(' ').filter(|word| !command_line.split_whitespace().any(|own| own == *word)).collect();
+    let missing: Vec<&str> =
+        wanted.split(' ').filter(|word| !command_line.split_whitespace().any(|own| own == *word)).collect();
     if topology.cores.len() > 1 || !wanted.contains("isolcpus") {
-        let verdict = if missing.is_empty() { "set already".to_owned() } else { format!("missing: {}", missing.join(" ")) };
+        let verdict =
+            if missing.is_empty() { "set already".to_owned() } else { format!("missing: {}", missing.join(" ")) };
         let _ = writeln!(text, "\nkernel command line for undisturbed workers: {wanted}   ({verdict})");
     }
     for note in &found.board.notes {

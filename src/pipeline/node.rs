@@ -108,6 +108,11 @@ pub trait Source {
     /// Its type, as the configuration calls it.
     fn kind(&self) -> &'static str;
 
+    /// The device it takes for itself alone, so that two sources on one are found before they fight.
+    fn device(&self) -> Option<std::path::PathBuf> {
+        None
+    }
+
     /// Says what it will emit. Called once, before anything starts; opens nothing.
     ///
     /// # Errors

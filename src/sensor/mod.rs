@@ -1,1 +1,5 @@
 //! The board's own sensors.
+
+mod temperature;
+
+pub use temperature::{TemperatureSensor, temperatures};

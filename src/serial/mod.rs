@@ -1,6 +1,8 @@
 //! Serial ports: settings, opening, stable names.
 
 mod port;
+mod ports;
 
 pub use crate::sys::termios::{DataBits, Flow, Parity};
 pub use port::{OpenError, Port, PortSettings};
+pub use ports::{PortInfo, ports};

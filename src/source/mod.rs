@@ -5,7 +5,9 @@ mod file;
 mod file_tests;
 mod pace;
 mod serial;
+mod temperature;
 
 pub use file::{FileSettings, FileSource};
 pub use pace::Pace;
 pub use serial::Serial;
+pub use temperature::Temperature;

@@ -243,6 +243,10 @@ impl Source for Serial {
         "serial"
     }
 
+    fn device(&self) -> Option<PathBuf> {
+        Some(self.path.clone())
+    }
+
     fn plan(&mut self) -> Result<Output, PlanError> {
         let framer = Framer::new(&self.frame).map_err(|error| PlanError::key(error.key, error.message))?;
         let bytes = f64::from(self.settings.baud) / f64::from(self.settings.bits_per_character());
