@@ -3,6 +3,8 @@
 //! A [`Framer`] cuts a byte stream into frames (lines, fixed size, length-prefixed, COBS, SLIP) and checks their CRC.
 //! Its running state is a plain byte slice, so that it can lie in a node's state and survive the worker.
 
+pub mod nmea;
+
 mod cobs;
 mod collect;
 mod crc;
