@@ -9,6 +9,7 @@ mod observer;
 mod ports;
 mod run;
 mod topology;
+mod verdict;
 
 use std::process::ExitCode;
 

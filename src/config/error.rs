@@ -118,7 +118,12 @@ pub(super) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) 
 
 /// `there is no X; did you mean Y?` as a help line, with all that is known.
 pub(super) fn suggest<'n>(name: &str, known: impl IntoIterator<Item = &'n str> + Clone) -> String {
-    let all: Vec<&str> = known.clone().into_iter().collect();
+    let mut all: Vec<&str> = Vec::new();
+    for name in known.clone() {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
     let list = if all.is_empty() { "none is known".to_owned() } else { format!("known: {}", all.join(", ")) };
     // Far longer than anything known: nothing can be near, and comparing would take long.
     match Some(name).filter(|name| name.len() < 80).and_then(|name| nearest(name, known)) {

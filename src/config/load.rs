@@ -205,12 +205,14 @@ fn inputs(table: &Table<'_>) -> (Vec<EdgeSpec>, Vec<Range<usize>>) {
         table.missing("input", "the name of the node that feeds it".into());
         return Default::default();
     };
-    let one = std::slice::from_ref(value);
-    let list = value.get_ref().as_array().map_or(one, |list| list.as_slice());
+    let list: Vec<&Spanned<DeValue<'_>>> = match value.get_ref().as_array() {
+        Some(list) => list.iter().collect(),
+        None => vec![value],
+    };
     if list.is_empty() {
         table.wrong("input", value, "at least one name".into());
     }
-    list.iter().filter_map(|value| Some((input(table, value)?, value.span()))).unzip()
+    list.into_iter().filter_map(|value| Some((input(table, value)?, value.span()))).unzip()
 }
 
 fn input(table: &Table<'_>, value: &Spanned<DeValue<'_>>) -> Option<EdgeSpec> {

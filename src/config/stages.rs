@@ -33,8 +33,9 @@ pub(super) fn stage(kind: &str, table: &Table<'_>) -> Option<NodeKind> {
         }
         "decimate" => Box::new(Decimate::new(table.required("every")?)),
         "threshold" => {
-            let (field, rise, fall) = (table.required("field"), table.required("rise"), table.required("fall"));
-            Box::new(Threshold::new::<String>(field?, rise?, fall?))
+            let field: Option<String> = table.required("field");
+            let (rise, fall) = (table.required("rise"), table.required("fall"));
+            Box::new(Threshold::new(field?, rise?, fall?))
         }
         _ => Box::new(statistics(table)?),
     };

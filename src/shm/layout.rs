@@ -31,6 +31,8 @@ pub enum RegionKind {
     LogWords = 7,
     /// The slots of a worker's log ring.
     LogSlots = 8,
+    /// Words of a program's own.
+    Words = 9,
 }
 
 /// One region of the table of contents.

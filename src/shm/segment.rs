@@ -55,6 +55,8 @@ pub unsafe trait Shared {}
 unsafe impl Shared for AtomicU64 {}
 // SAFETY: an atomic itself.
 unsafe impl Shared for AtomicU32 {}
+// SAFETY: atomics one after another.
+unsafe impl<const N: usize> Shared for [AtomicU64; N] {}
 
 /// A segment and its mapping in this process. Clones share the mapping; children inherit it.
 #[derive(Clone, Debug)]

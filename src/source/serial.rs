@@ -32,9 +32,9 @@ use crate::sys::tty;
 const READ: usize = 4096;
 /// Frames emitted in one step, at most.
 const FRAMES: usize = 256;
-/// First and longest delay between looks for a port that is gone: a short loss is mended at once, a long one costs nothing.
+/// First and longest delay between looks for a port that is gone. A look costs some microseconds.
 const RETRY_MIN_NS: u64 = 20_000_000;
-const RETRY_MAX_NS: u64 = 1_000_000_000;
+const RETRY_MAX_NS: u64 = 100_000_000;
 /// How often the driver's error counters are read, while data come.
 const COUNTS_EVERY_NS: u64 = 1_000_000_000;
 

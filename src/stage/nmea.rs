@@ -62,7 +62,8 @@ impl Stage for Nmea {
     fn plan(&mut self, inputs: &[Input<'_>]) -> Result<Output, PlanError> {
         for input in inputs {
             let fields = input.schema.fields();
-            let is_line = matches!(fields, [field] if matches!(field.kind, FieldType::Text { .. } | FieldType::Bytes { .. }));
+            let is_line =
+                matches!(fields, [field] if matches!(field.kind, FieldType::Text { .. } | FieldType::Bytes { .. }));
             if !is_line {
                 let message = format!("nmea takes lines of text, but `{}` gives: {}", input.name, input.schema);
                 return Err(PlanError::input(message));

@@ -68,7 +68,9 @@ mod tests {
     #[test]
     fn ten_good_seconds_forget_the_failures() {
         let mut backoff = backoff();
-        (0..5).for_each(|_| drop(backoff.delay(None)));
+        for _ in 0..5 {
+            backoff.delay(None);
+        }
         backoff.delay(Some(Duration::from_secs(10)));
         assert_eq!(backoff.delay(None), Duration::from_millis(100));
     }

@@ -17,6 +17,7 @@ pub mod mmap;
 pub mod pidfd;
 pub mod pipe;
 pub mod prctl;
+pub mod pty;
 pub mod signal;
 pub mod socket;
 pub mod termios;

@@ -199,22 +199,21 @@ fn automatic(requests: &[Request], workers: &mut Vec<PlacedWorker>, housekeeping
     add("record", housekeeping.id, sinks, "sinks wait for disks: they share the housekeeping core with the supervisor");
     // The sources' core is set aside before the heavy stages take theirs.
     let sources = if light.is_empty() { None } else { free.take(false) };
-    let mut last_heavy = sources;
-    for (number, node) in heavy.iter().enumerate() {
+    let mut own: Vec<(usize, Vec<usize>)> = Vec::new();
+    let mut shared = light;
+    for node in heavy {
         match free.take(true) {
-            Some(core) => {
-                let name = if number == 0 { "compute".to_owned() } else { format!("compute{}", number + 1) };
-                add(&name, core, vec![*node], "a heavy stage gets the fastest core that is free");
-                last_heavy = Some(core);
-            }
-            None => {
-                let core = last_heavy.unwrap_or(housekeeping.id);
-                add(&format!("compute{}", number + 1), core, vec![*node], "no core was left for it alone");
-            }
+            Some(core) => own.push((core, vec![node])),
+            // No core is left: it joins the last heavy one, or the sources if it is the first.
+            None => own.last_mut().map_or(&mut shared, |(_, nodes)| nodes).push(node),
         }
     }
+    for (number, (core, nodes)) in (1..).zip(own) {
+        let name = if number == 1 { "compute".to_owned() } else { format!("compute{number}") };
+        add(&name, core, nodes, "a heavy stage gets the fastest core that is free");
+    }
     if let Some(core) = sources {
-        add("acquire", core, light, "sources and the light stages behind them share a core, apart from the disks");
+        add("acquire", core, shared, "sources and the light stages behind them share a core, apart from the disks");
     }
 }
 
@@ -277,12 +276,12 @@ mod tests {
     }
 
     #[test]
-    fn more_heavy_stages_than_cores_share_the_last() {
+    fn more_heavy_stages_than_cores_share_the_last_worker() {
         let mut requests = pipeline();
         requests.extend((0..3).map(|_| Request { heavy: true, ..request(Role::Stage) }));
         let placement = place(&machine(&[(1024, false); 4]), &requests).unwrap();
         let cores: Vec<_> = placement.workers.iter().map(|worker| worker.core).collect();
-        assert_eq!(cores, [1, 0, 2, 3, 3]);
+        assert_eq!(cores, [1, 0, 2, 3]);
         let mut nodes: Vec<usize> = placement.workers.iter().flat_map(|worker| worker.nodes.clone()).collect();
         nodes.sort_unstable();
         assert_eq!(nodes, [0, 1, 2, 3, 4, 5]);

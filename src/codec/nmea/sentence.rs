@@ -212,7 +212,8 @@ impl<'l> Fields<'l> {
         let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let degrees: f64 = if split == 0 { 0.0 } else { text[..split].parse().map_err(|_| wrong)? };
         let minutes: f64 = text[split..].parse().map_err(|_| wrong)?;
-        let sign = signs.iter().find(|(own, _)| *own == side).map(|(_, sign)| *sign).ok_or(NmeaError::Field(index + 1))?;
+        let sign =
+            signs.iter().find(|(own, _)| *own == side).map(|(_, sign)| *sign).ok_or(NmeaError::Field(index + 1))?;
         let angle = degrees + minutes / 60.0;
         if is_plain && minutes < 60.0 && angle <= most { Ok(Some(sign * angle)) } else { Err(wrong) }
     }
