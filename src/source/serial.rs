@@ -82,6 +82,8 @@ pub struct Serial {
     retry_ns: u64,
     retry_at: u64,
     complained: bool,
+    /// Bytes in the held pipe: known, because nobody else touches it.
+    held: usize,
     /// The held pipe may hold bytes from before.
     leftover: bool,
     counts_at: u64,
@@ -109,6 +111,7 @@ impl Serial {
             retry_ns: RETRY_MIN_NS,
             retry_at: 0,
             complained: false,
+            held: 0,
             leftover: true,
             counts_at: 0,
             buffer: vec![0; READ],
@@ -181,7 +184,10 @@ impl Serial {
         let Some(port) = &self.port else { return Ok(None) };
         match self.pipes().held.splice_from(port.as_fd(), READ) {
             Ok(Some(0)) => Ok(Some(false)),
-            Ok(Some(_)) => Ok(Some(true)),
+            Ok(Some(count)) => {
+                self.held += count;
+                Ok(Some(true))
+            }
             Ok(None) => Ok(None),
             Err(error) if tty::is_device_gone(&error) => Ok(Some(false)),
             Err(error) => Err(error),
@@ -190,7 +196,7 @@ impl Serial {
 
     /// Frames what the held pipe holds; whether some of it had to stay for want of room.
     fn take(&mut self, state: &mut [u8], out: &mut Emitter<'_>, io: &dyn SourceIo) -> io::Result<bool> {
-        let held = self.pipes().held.len()?;
+        let held = self.held;
         let count = held.min(READ);
         let (taken, framing) = state.split_at_mut(TAKEN);
         let taken: &mut Taken = bytemuck::from_bytes_mut(taken);
@@ -283,6 +289,13 @@ impl Source for Serial {
         while self.pipes().copy.read(&mut stale)?.is_some() {}
         self.buffer = stale;
         self.complained = false;
+        self.held = self.pipes().held.len()?;
+        let taken = taken(state);
+        if taken.done == 0 {
+            // Nothing is spliced in between the commit and `done`, so what is missing has been taken already.
+            let gone = taken.held.saturating_sub(self.held as u64);
+            taken.take = taken.take.saturating_sub(gone);
+        }
         self.finish_taking(state)
     }
 
@@ -322,16 +335,15 @@ impl Source for Serial {
 
 impl Serial {
     /// Takes what the committed step has used out of the held pipe, if that is not done yet.
-    fn finish_taking(&self, state: &mut [u8]) -> io::Result<()> {
+    fn finish_taking(&mut self, state: &mut [u8]) -> io::Result<()> {
         let taken = taken(state);
         if taken.take == 0 || taken.done != 0 {
             return Ok(());
         }
+        let rest = usize::try_from(taken.take).unwrap_or(0);
         let pipes = self.pipes();
-        // Nothing is spliced in between the commit and `done`, so what is missing has been taken already.
-        let gone = taken.held.saturating_sub(pipes.held.len()? as u64);
-        let rest = usize::try_from(taken.take.saturating_sub(gone)).unwrap_or(0);
         pipes.held.discard_into(pipes.null.as_fd(), rest)?;
+        self.held -= rest;
         taken.done = 1;
         Ok(())
     }
