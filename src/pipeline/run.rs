@@ -66,7 +66,8 @@ impl Graph {
 }
 
 impl System {
-    /// Starts the workers and looks after them until they are done; every event goes to `observe`.
+    /// Starts the workers and looks after them until they are done; every event goes to `observe`. Meanwhile this
+    /// process is pinned to the housekeeping core.
     ///
     /// # Errors
     /// If the supervisor itself fails.
@@ -78,8 +79,13 @@ impl System {
         // Without them a closed reader or a file-size limit would end the supervisor.
         let _ = signal::ignore_write_signals();
         // Not being able to move is no reason not to supervise.
-        let _ = affinity::pin_to(self.plan.housekeeping);
-        let outcome = supervisor.run(self, observe)?;
+        let before = affinity::allowed().and_then(|before| affinity::pin_to(self.plan.housekeeping).map(|()| before));
+        let outcome = supervisor.run(self, observe);
+        if let Ok(before) = before {
+            // The caller's process is as it was: its next graph sees all of its cores.
+            let _ = affinity::allow(&before);
+        }
+        let outcome = outcome?;
         Ok(Report { status: self.status(), outcome })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 /// Pins the calling process (which has one thread) to hardware thread `cpu`.
@@ -25,4 +25,16 @@ pub fn pin_to(cpu: usize) -> io::Result<()> {
 pub fn allowed() -> io::Result<Vec<usize>> {
     let set = sched_getaffinity(Pid::from_raw(0))?;
     Ok((0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect())
+}
+
+/// Lets the calling process (which has one thread) run on the hardware threads `cpus` again.
+///
+/// # Errors
+/// What sched_setaffinity(2) answered.
+pub fn allow(cpus: &[usize]) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    for cpu in cpus {
+        set.set(*cpu)?;
+    }
+    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
