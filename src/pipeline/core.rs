@@ -15,8 +15,9 @@ use crate::sys::clock::monotonic_ns;
 use crate::sys::eventfd::EventFd;
 use crate::trace::HistogramWords;
 
-/// Target of every node's transaction: the step number.
+/// Targets of every node's transaction: the step number, and whether that step was the last.
 const STEP: usize = 0;
+const FINISHED: usize = 1;
 
 /// A lane's words make no sense: an error of this worker, with the node's name.
 pub(super) fn corrupt(node: &str) -> impl Fn(Corrupt) -> io::Error {
@@ -32,9 +33,9 @@ pub(super) struct Core {
     pub(super) outlets: Vec<Outlet>,
     pub(super) schema: Option<Arc<Schema>>,
     pub(super) max_per_step: usize,
-    words: SharedRef<IntentWords>,
     step: Step,
     cells: Cells,
+    state_size: usize,
     /// Where a step's messages are built; whole strides.
     buffer: Vec<u64>,
     stride: usize,
@@ -45,9 +46,10 @@ pub(super) struct Core {
 }
 
 /// A view of the working copy of a node's cell.
-fn split(cell: &mut [u8]) -> (&mut Counters, &mut [u8]) {
+fn split(cell: &mut [u8], state_size: usize) -> (&mut Counters, &mut [u8]) {
     let (counters, state) = cell.split_at_mut(size_of::<Counters>());
-    (bytemuck::from_bytes_mut(counters), state)
+    // The cell is rounded up to whole cache lines; a node sees the bytes it asked for.
+    (bytemuck::from_bytes_mut(counters), &mut state[..state_size])
 }
 
 /// A step that has begun.
@@ -67,7 +69,7 @@ impl Core {
         let planned = &plan.nodes[node];
         let own = regions.nodes[node];
         let words: SharedRef<IntentWords> = segment.shared(own.intent);
-        let mut targets: Targets = vec![words.map(|words| &words.step)];
+        let mut targets: Targets = vec![words.map(|words| &words.step), words.map(|words| &words.finished)];
         let schema_of = |node: usize| Arc::new(plan.nodes[node].schema.clone().expect("only sinks have no schema"));
         let inlets = planned.inputs.iter().map(|edge| {
             let (lane, edge) = (regions.lanes[*edge], &plan.edges[*edge]);
@@ -80,9 +82,13 @@ impl Core {
             Outlet::new(segment, edge, lane, plan.nodes[edge.to].worker, &mut targets)
         });
         let mut outlets: Vec<Outlet> = outlets.collect();
-        let (step, _) = Transaction::recover(words.clone(), targets);
+        let (step, _) = Transaction::recover(words, targets);
         inlets.iter_mut().for_each(|inlet| inlet.resume(&step));
         outlets.iter_mut().for_each(|outlet| outlet.resume(&step));
+        if step.current(FINISHED) != 0 {
+            // The predecessor may have died between its last commit and this.
+            outlets.iter().for_each(|outlet| outlet.cursor().close());
+        }
         let schema = planned.schema.clone().map(Arc::new);
         let stride = schema.as_deref().map_or(8, Emitter::stride);
         let most = if inlets.is_empty() { planned.max_per_step } else { planned.max_per_step.max(BATCH) };
@@ -93,9 +99,9 @@ impl Core {
             outlets,
             schema,
             max_per_step: planned.max_per_step,
-            words,
             step,
             cells: Cells::new(segment, own.cells, cell_size(planned)),
+            state_size: planned.state_size,
             buffer: vec![0; most * stride / 8],
             stride,
             age: segment.shared(own.age),
@@ -116,7 +122,7 @@ impl Core {
     /// Begins a step that may emit `room` messages.
     pub(super) fn begin(&mut self, room: usize) -> Draft<'_> {
         self.taken.clear();
-        let (counters, state) = split(self.cells.working_copy(self.step.current(STEP)));
+        let (counters, state) = split(self.cells.working_copy(self.step.current(STEP)), self.state_size);
         let buffer: &mut [u8] = &mut bytemuck::cast_slice_mut(&mut self.buffer)[..room * self.stride];
         let out = self.schema.as_deref().map(|schema| Emitter::new(schema, buffer, counters));
         Draft { state, out, inlets: &self.inlets, taken: &mut self.taken }
@@ -124,12 +130,12 @@ impl Core {
 
     /// The working copy that the step under way has filled.
     pub(super) fn working(&mut self) -> (&mut Counters, &mut [u8]) {
-        split(self.cells.committed(self.step.current(STEP).wrapping_add(1)))
+        split(self.cells.committed(self.step.current(STEP).wrapping_add(1)), self.state_size)
     }
 
     /// The committed state.
     pub(super) fn committed_state(&mut self) -> &mut [u8] {
-        split(self.cells.committed(self.step.current(STEP))).1
+        split(self.cells.committed(self.step.current(STEP)), self.state_size).1
     }
 
     /// Ends the step: `takes[i]` messages of input `i` are consumed, the first `emitted` of the buffer go out.
@@ -191,16 +197,17 @@ impl Core {
 
     /// Whether the node has ended for good.
     pub(super) fn is_finished(&self) -> bool {
-        // ORDER(finished): Acquire; also read by the supervisor's process.
-        self.words.finished.load(Ordering::Acquire) != 0
+        self.step.current(FINISHED) != 0
     }
 
-    /// Ends the node for good: what feeds on it sees the end, and so does its next incarnation.
-    pub(super) fn finish(&mut self, bells: &[EventFd]) {
+    /// Ends the step like [`Self::commit`], and with it the node for good: what feeds on it sees the end, and so does
+    /// its next incarnation.
+    pub(super) fn finish(&mut self, emitted: usize, bells: &[EventFd]) -> io::Result<()> {
+        self.step.set(FINISHED, 1);
+        self.commit(&[], emitted, bells)?;
         self.outlets.iter().for_each(|outlet| outlet.cursor().close());
-        // ORDER(finished): Release, the closed outlets before it.
-        self.words.finished.store(1, Ordering::Release);
         self.outlets.iter().filter_map(|outlet| outlet.peer).for_each(|peer| bells[peer].ring());
+        Ok(())
     }
 
     /// Announces to the producers that we are about to sleep until `want` messages are there.

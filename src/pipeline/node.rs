@@ -211,6 +211,12 @@ pub trait Stage {
     ///
     /// `&self`: all that changes lives in `state`, so that the commit covers it.
     fn process(&self, input: usize, record: &Record<'_>, state: &mut [u8], out: &mut Emitter<'_>);
+
+    /// All inputs have ended: emits what is still to be said (an open window, the last fix), at most `max_per_step`
+    /// messages. They carry the time of this moment. Called once.
+    fn finish(&self, state: &mut [u8], out: &mut Emitter<'_>) {
+        let _ = (state, out);
+    }
 }
 
 /// Gives messages out: files, streams, other machines.

@@ -271,10 +271,10 @@ impl Graph {
             }
         }
         for (index, node) in nodes.iter().enumerate() {
-            let words = 1 + 2 * (node.inputs.len() + node.outputs.len());
+            let words = 2 + 2 * (node.inputs.len() + node.outputs.len());
             if words > crate::ring::MAX_TARGETS {
                 let most = (crate::ring::MAX_TARGETS - 1) / 2;
-                let message = format!("it has {} edges; one node can have {most}", (words - 1) / 2);
+                let message = format!("it has {} edges; one node can have {most}", (words - 2) / 2);
                 return Err(self.error(index, Some("input"), message));
             }
         }

@@ -170,8 +170,7 @@ impl<'n> SinkRun<'n> {
             self.failed(&error);
             return Ok(false);
         }
-        self.core.commit(&[], 0, bells)?;
-        self.core.finish(bells);
+        self.core.finish(0, bells)?;
         Ok(true)
     }
 

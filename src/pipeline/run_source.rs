@@ -112,13 +112,17 @@ impl<'n> SourceRun<'n> {
         stamp(&mut out, Some(origin));
         let emitted = out.len();
         // Whatever it did, half a frame included, is committed: then what it read is never read again.
-        self.core.commit(&[], emitted, bells)?;
+        if poll == Poll::Finished {
+            self.core.finish(emitted, bells)?;
+        } else {
+            self.core.commit(&[], emitted, bells)?;
+        }
         self.source.committed(self.core.committed_state())?;
-        self.follow(poll, port, token, bells)?;
+        self.follow(poll, port, token)?;
         Ok(emitted > 0 || matches!(poll, Poll::Ready | Poll::Finished))
     }
 
-    fn follow(&mut self, poll: Poll, port: &Port<'_>, token: u64, bells: &[EventFd]) -> io::Result<()> {
+    fn follow(&mut self, poll: Poll, port: &Port<'_>, token: u64) -> io::Result<()> {
         self.ready = poll == Poll::Ready;
         self.due_ns = match poll {
             Poll::Until(at_ns) => Some(at_ns),
@@ -126,7 +130,6 @@ impl<'n> SourceRun<'n> {
         };
         if poll == Poll::Finished {
             unwatch(port.epoll, &mut self.watched);
-            self.core.finish(bells);
             return Ok(());
         }
         let wanted = self.source.watch().map(|fd| fd.as_raw_fd());

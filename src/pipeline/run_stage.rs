@@ -5,6 +5,8 @@ use std::io;
 use super::core::{Core, Draft, corrupt, stamp};
 use super::node::Stage;
 use super::plan::BATCH;
+use crate::message::Header;
+use crate::sys::clock::{monotonic_ns, realtime_ns};
 use crate::sys::eventfd::EventFd;
 
 /// A stage and its lanes.
@@ -30,14 +32,14 @@ impl<'n> StageRun<'n> {
         }
         // Ask for the end first: an end seen before the last look at the messages is the end of them, too.
         let over = self.core.inputs_over()?;
-        if over {
-            self.core.finish(bells);
-            return Ok(true);
-        }
         let per_input = self.core.max_per_step.max(1);
         let room = self.core.room(per_input)?;
         let budget = (room / per_input).min(BATCH);
         self.blocked = budget == 0;
+        if over && !self.blocked {
+            self.end(room, bells)?;
+            return Ok(true);
+        }
         if self.blocked || !fill(&mut self.core, &mut self.takes, budget)? {
             return Ok(false);
         }
@@ -59,6 +61,18 @@ impl<'n> StageRun<'n> {
         Ok(true)
     }
 
+    /// The last step: what the stage still has to say.
+    fn end(&mut self, room: usize, bells: &[EventFd]) -> io::Result<()> {
+        let Draft { state, out, .. } = self.core.begin(room);
+        let mut out = out.expect("a stage has a schema");
+        let (now, utc) = (monotonic_ns(), realtime_ns());
+        out.stamp(Header { arrived_ns: now, utc_ns: utc, ..Header::default() });
+        self.stage.finish(state, &mut out);
+        stamp(&mut out, None);
+        let emitted = out.len();
+        self.core.finish(emitted, bells)
+    }
+
     /// Announces the sleep: a stage waits for room or for messages, never for both.
     pub(super) fn arm(&self) {
         if self.blocked {
@@ -72,11 +86,8 @@ impl<'n> StageRun<'n> {
         if self.core.is_finished() {
             return Ok(false);
         }
-        if self.core.inputs_over()? {
-            return Ok(true);
-        }
         let room = self.core.room(self.core.max_per_step)? >= self.core.max_per_step;
-        Ok(room && any_waiting(&mut self.core)?)
+        Ok(room && (self.core.inputs_over()? || any_waiting(&mut self.core)?))
     }
 }
 

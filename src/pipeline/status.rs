@@ -161,6 +161,7 @@ impl System {
         let mut words = vec![0; cell_size(&self.plan.nodes[node]) / 8];
         // ORDER(step): Acquire; the system has stopped or is looked at by chance, see `counters`.
         cells.observe(intent.step.load(Ordering::Acquire), &mut words);
-        sink.files(&bytemuck::cast_slice(&words)[size_of::<Counters>()..])
+        let state_size = self.plan.nodes[node].state_size;
+        sink.files(&bytemuck::cast_slice(&words)[size_of::<Counters>()..][..state_size])
     }
 }

@@ -15,7 +15,7 @@ pub use average::MovingAverage;
 pub use binary::{Binary, BinaryField, BinaryKind};
 pub use decimate::Decimate;
 pub use delimited::{Delimited, DelimitedField, DelimitedKind, DelimitedSettings, LineChecksum};
-pub use nmea::{Nmea, fixes};
+pub use nmea::Nmea;
 pub use scale::{Scale, ScaleField};
 pub use statistics::{Statistics, Window};
 pub use threshold::Threshold;

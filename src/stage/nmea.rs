@@ -1,7 +1,5 @@
 //! NMEA 0183 sentences into fixes.
 
-use bytemuck::Zeroable;
-
 use crate::codec::nmea::{Epoch, Fix, parse};
 use crate::message::{Field, FieldType, Record, RecordMut, Schema};
 use crate::pipeline::{Emitter, Input, Output, PlanError, Stage};
@@ -10,8 +8,8 @@ use crate::pipeline::{Emitter, Input, Output, PlanError, Stage};
 /// `satellites`, `hdop`. A line that is no sentence, or a damaged one, is rejected; sentences that say nothing about the
 /// fix are passed over.
 ///
-/// The fix of the last moment of a recording is given only if the receiver's order of sentences has been learnt by
-/// then (after three moments).
+/// Each fix carries the times of the sentence that completed it; one that is completed by the end of the input those of
+/// the end.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Nmea;
 
@@ -87,10 +85,11 @@ impl Stage for Nmea {
             Err(_) => out.reject(),
         }
     }
-}
 
-/// Decodes lines outside of a pipeline, as the stage does: for tests and tools.
-pub fn fixes<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> Vec<Fix> {
-    let mut epoch = Epoch::zeroed();
-    lines.into_iter().filter_map(|line| epoch.take(&parse(line).ok()?)).collect()
+    fn finish(&self, state: &mut [u8], out: &mut Emitter<'_>) {
+        let epoch: &mut Epoch = bytemuck::from_bytes_mut(&mut state[..STATE]);
+        if let Some(fix) = epoch.finish() {
+            out.emit(|record| write(record, &fix));
+        }
+    }
 }

@@ -41,6 +41,15 @@ impl<S: Stage> Rig<S> {
         out.len()
     }
 
+    /// Ends the input; returns how many messages that emitted.
+    pub(super) fn finish(&mut self) -> usize {
+        let slots = bytemuck::cast_slice_mut(&mut self.slots);
+        let mut out = Emitter::new(&self.output.schema, slots, &mut self.counters);
+        let state = &mut bytemuck::cast_slice_mut(&mut self.state)[..self.output.state_size];
+        self.stage.finish(state, &mut out);
+        out.len()
+    }
+
     /// The first message of the last step that emitted.
     pub(super) fn last(&self) -> Record<'_> {
         let (header, payload) = bytemuck::cast_slice(&self.slots).split_at(Header::SIZE);

@@ -23,7 +23,7 @@ pub enum Window {
 /// A window of messages is emitted with its last one. A window of time is emitted when the first message beyond
 /// it arrives, and carries that message's times; empty windows are left out. A message that arrives up to one window late
 /// (inputs overtake each other) is counted in the open window; one that lies further back means that the clock was set,
-/// and opens a new window. The window that is open when the pipeline stops is not emitted. Missing values are in
+/// and opens a new window. The window that is open when the input ends is emitted as it is. Missing values are in
 /// `count` but in no figure; a field that had none but these has missing figures.
 ///
 /// Means and squares are updated by Welford's method (Technometrics 4, 1962, p. 419), which does not cancel where the spread is
@@ -163,6 +163,14 @@ impl Stage for Statistics {
             Self::emit(open, figures, out);
         }
     }
+
+    fn finish(&self, state: &mut [u8], out: &mut Emitter<'_>) {
+        let (open, figures) = state.split_at_mut(size_of::<Open>());
+        let open: &mut Open = bytemuck::from_bytes_mut(open);
+        if open.count > 0 {
+            Self::emit(open, bytemuck::cast_slice_mut(figures), out);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -194,6 +202,15 @@ mod tests {
         assert_eq!((out.i64(0), out.f64(1), out.f64(2), out.f64(3)), (Some(4), -4.0, 4.0, 1.0));
         assert!((out.f64(4) - (41.0f64 / 3.0).sqrt()).abs() < 1e-12);
         assert!(rig.state.iter().all(|word| *word == 0), "the next window starts fresh");
+    }
+
+    #[test]
+    fn the_window_open_at_the_end_is_emitted_as_it_is() {
+        let mut rig = rig(Window::Count(4));
+        rig.feed(|record| record.set_f64(0, 3.0));
+        assert_eq!(rig.finish(), 1);
+        assert_eq!((rig.last().i64(0), rig.last().f64(3)), (Some(1), 3.0));
+        assert_eq!(rig.finish(), 0);
     }
 
     #[test]

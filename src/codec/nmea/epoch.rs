@@ -132,6 +132,11 @@ impl Epoch {
         before
     }
 
+    /// Nothing follows: the fix of the last moment, if it was not given.
+    pub fn finish(&mut self) -> Option<Fix> {
+        self.give()
+    }
+
     fn give(&mut self) -> Option<Fix> {
         if self.has & (has::TIME | has::GIVEN) != has::TIME {
             return None;
