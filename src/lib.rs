@@ -25,6 +25,9 @@
 //! ```
 #![deny(unsafe_code)]
 
+/// Views a node's state as the words it is made of.
+pub use bytemuck;
+
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod codec;

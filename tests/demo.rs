@@ -1,5 +1,13 @@
 //! The demo, as a person runs it: the program itself, real terminals, real kills.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking; its numbers are small"
+)]
+
 mod support;
 
 use std::fs;

@@ -3,6 +3,14 @@
 //! No threads: the supervisor forks from this process. The nodes here are as small as they can be, so that many steps
 //! fit between two kills.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking; its numbers are small"
+)]
+
 mod support;
 
 use std::fs::File;
@@ -125,7 +133,7 @@ impl Sink for Words {
 fn words(path: &Path) -> Vec<[u64; 3]> {
     let bytes = std::fs::read(path).unwrap();
     assert_eq!(bytes.len() % 24, 0, "the file ends within a message");
-    bytes.chunks_exact(24).map(|chunk| bytemuck::pod_read_unaligned(chunk)).collect()
+    bytes.chunks_exact(24).map(bytemuck::pod_read_unaligned).collect()
 }
 
 fn sink(path: &Path) -> Words {

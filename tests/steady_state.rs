@@ -1,6 +1,12 @@
 //! What a running pipeline does not do: allocate, ring while the consumer is awake, wake up while nothing happens.
 
-#![allow(clippy::unwrap_used, clippy::cast_sign_loss, reason = "a test fails by panicking; its numbers are small")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking; its numbers are small"
+)]
 
 mod support;
 

@@ -139,7 +139,7 @@ impl<'l> Show<'l> {
         let wish = self.observer.event(system, event);
         match event {
             Event::Log { record, .. } if record.text.contains("weather: open again") => {
-                self.faults.reconnected(record.at_ns)
+                self.faults.reconnected(record.at_ns);
             }
             Event::Ended { worker, pid, .. } => self.faults.died(*worker, *pid),
             Event::StopAsked { .. } if wish == Wish::Stop => self.ledger.stop(),

@@ -29,12 +29,12 @@ const MAX: u16 = 1024;
 /// The frame settings of a source.
 pub(super) fn frame(source: &Table<'_>) -> Option<FrameSettings> {
     if source.raw("frame").is_none() {
-        source.missing("frame", "for example { type = \"line\", max = 120 }".into());
+        source.missing("frame", "for example { type = \"line\", max = 120 }");
         return None;
     }
     let table = source.table("frame")?;
     let Some(_) = table.raw("type") else {
-        table.missing("type", KINDS.map(|(word, _)| format!("\"{word}\"")).join(" or "));
+        table.missing("type", &KINDS.map(|(word, _)| format!("\"{word}\"")).join(" or "));
         return None;
     };
     let kind = table.choice("type", &KINDS)?;
@@ -78,7 +78,7 @@ fn crc(frame: &Table<'_>) -> Option<CrcSettings> {
         return Some(CrcSettings { algorithm, endian: Endian::Little, covers: CrcCoverage::AfterSync });
     }
     if !value.get_ref().is_table() {
-        frame.wrong("crc", value, "a name such as \"CRC-16/MODBUS\", or a table { name = ..., endian = ... }".into());
+        frame.wrong("crc", value, "a name such as \"CRC-16/MODBUS\", or a table { name = ..., endian = ... }");
         return None;
     }
     let table = frame.inner("crc", value)?;

@@ -127,7 +127,7 @@ fn read(document: &Spanned<DeTable<'_>>, problems: &Problems) -> (Graph, Vec<Nod
 }
 
 fn supervision(graph: &mut Graph, table: &Table<'_>) {
-    let positive = |key| table.optional_where(key, Duration::expected(), |time: &Duration| !time.is_zero());
+    let positive = |key| table.optional_where(key, &Duration::expected(), |time: &Duration| !time.is_zero());
     let supervision = &mut graph.supervision;
     supervision.backoff_min = positive("backoff_min").unwrap_or(supervision.backoff_min);
     supervision.backoff_max = positive("backoff_max").unwrap_or(supervision.backoff_max).max(supervision.backoff_min);
@@ -138,12 +138,12 @@ fn supervision(graph: &mut Graph, table: &Table<'_>) {
 fn node_tables(root: &Table<'_>, section: &'static str, graph: &mut Graph, nodes: &mut Vec<NodePlace>) {
     let Some(value) = root.raw(section) else { return };
     let Some(list) = value.get_ref().as_array() else {
-        root.wrong(section, value, format!("a list of tables: [[{section}]]"));
+        root.wrong(section, value, &format!("a list of tables: [[{section}]]"));
         return;
     };
     for value in list {
         let Some(table) = value.get_ref().as_table() else {
-            root.wrong(section, value, format!("a table: [[{section}]]"));
+            root.wrong(section, value, &format!("a table: [[{section}]]"));
             continue;
         };
         let places = RefCell::default();
@@ -161,13 +161,12 @@ fn node_tables(root: &Table<'_>, section: &'static str, graph: &mut Graph, nodes
 
 /// A node and the places of its inputs.
 fn node(section: &str, table: &Table<'_>) -> Option<(NodeSpec, Vec<Range<usize>>)> {
-    let name =
-        table.optional_where("name", "1 to 32 letters, digits, `-` or `_`".into(), |name: &String| is_name(name));
+    let name = table.optional_where("name", "1 to 32 letters, digits, `-` or `_`", |name: &String| is_name(name));
     if table.raw("name").is_none() {
-        table.missing("name", "a name, unique in the file".into());
+        table.missing("name", "a name, unique in the file");
     }
     let (inputs, places) = if section == "source" { Default::default() } else { inputs(table) };
-    let worker = table.optional_where("worker", "1 to 15 letters, digits, `-` or `_`".into(), |name: &String| {
+    let worker = table.optional_where("worker", "1 to 15 letters, digits, `-` or `_`", |name: &String| {
         is_name(name) && name.len() <= 15
     });
     let core = table.optional("core");
@@ -192,7 +191,7 @@ fn is_name(name: &str) -> bool {
 
 fn kind(table: &Table<'_>, types: &[&'static str]) -> Option<&'static str> {
     if table.raw("type").is_none() {
-        table.missing("type", types.join(" or "));
+        table.missing("type", &types.join(" or "));
         return None;
     }
     let words: Vec<(&'static str, &'static str)> = types.iter().map(|word| (*word, *word)).collect();
@@ -202,7 +201,7 @@ fn kind(table: &Table<'_>, types: &[&'static str]) -> Option<&'static str> {
 /// `"a"`, `["a", "b"]`, `{ from = "a", depth = 64 }` or a list that mixes them.
 fn inputs(table: &Table<'_>) -> (Vec<EdgeSpec>, Vec<Range<usize>>) {
     let Some(value) = table.raw("input") else {
-        table.missing("input", "the name of the node that feeds it".into());
+        table.missing("input", "the name of the node that feeds it");
         return Default::default();
     };
     let list: Vec<&Spanned<DeValue<'_>>> = match value.get_ref().as_array() {
@@ -210,7 +209,7 @@ fn inputs(table: &Table<'_>) -> (Vec<EdgeSpec>, Vec<Range<usize>>) {
         None => vec![value],
     };
     if list.is_empty() {
-        table.wrong("input", value, "at least one name".into());
+        table.wrong("input", value, "at least one name");
     }
     list.into_iter().filter_map(|value| Some((input(table, value)?, value.span()))).unzip()
 }
@@ -220,13 +219,13 @@ fn input(table: &Table<'_>, value: &Spanned<DeValue<'_>>) -> Option<EdgeSpec> {
         return Some(EdgeSpec::from(from));
     }
     if !value.get_ref().is_table() {
-        table.wrong("input", value, "a name in quotes, or { from = \"name\", depth = ..., overflow = ... }".into());
+        table.wrong("input", value, "a name in quotes, or { from = \"name\", depth = ..., overflow = ... }");
         return None;
     }
     let places = RefCell::default();
     let inner = Table::new("input", value.span(), value.get_ref().as_table()?, table.problems(), &places);
     let from: Option<String> = inner.required("from");
-    let depth = inner.optional_where("depth", "a whole number from 1 to 1000000000".into(), |depth: &u32| {
+    let depth = inner.optional_where("depth", "a whole number from 1 to 1000000000", |depth: &u32| {
         (1..=1_000_000_000).contains(depth)
     });
     let policies =

@@ -24,7 +24,7 @@ pub(super) fn sink(kind: &str, table: &Table<'_>) -> Option<NodeKind> {
 fn csv(table: &Table<'_>) -> Option<NodeKind> {
     let path: Option<String> = table.required("path");
     let at_least =
-        |key, least: Duration| table.optional_where(key, Duration::expected(), move |time: &Duration| *time >= least);
+        |key, least: Duration| table.optional_where(key, &Duration::expected(), move |time: &Duration| *time >= least);
     let rotate_size = table.optional::<Bytes>("rotate_size").map(|Bytes(size)| size);
     let rotate_every = at_least("rotate_every", Duration::from_secs(1));
     let (flush, sync) = (at_least("flush", Duration::ZERO), at_least("sync", Duration::from_millis(10)));

@@ -26,13 +26,13 @@ fn serial(table: &Table<'_>) -> Option<Box<dyn Source>> {
     let whole = |most: u32| format!("a whole number from 50 to {most}, without quotes");
     let settings = PortSettings {
         baud: table
-            .optional_where("baud", whole(4_000_000), |baud: &u32| (50..=4_000_000).contains(baud))
+            .optional_where("baud", &whole(4_000_000), |baud: &u32| (50..=4_000_000).contains(baud))
             .unwrap_or(115_200),
         data_bits: data_bits(table),
         parity: table
             .choice("parity", &[("none", Parity::None), ("even", Parity::Even), ("odd", Parity::Odd)])
             .unwrap_or(Parity::None),
-        stop_bits: table.optional_where("stop_bits", "1 or 2".into(), |bits: &u8| (1..=2).contains(bits)).unwrap_or(1),
+        stop_bits: table.optional_where("stop_bits", "1 or 2", |bits: &u8| (1..=2).contains(bits)).unwrap_or(1),
         flow: table
             .choice("flow", &[("none", Flow::None), ("hardware", Flow::Hardware), ("software", Flow::Software)])
             .unwrap_or(Flow::None),
@@ -43,7 +43,7 @@ fn serial(table: &Table<'_>) -> Option<Box<dyn Source>> {
 }
 
 fn data_bits(table: &Table<'_>) -> DataBits {
-    let bits = table.optional_where("data_bits", "5, 6, 7 or 8".into(), |bits: &u8| (5..=8).contains(bits));
+    let bits = table.optional_where("data_bits", "5, 6, 7 or 8", |bits: &u8| (5..=8).contains(bits));
     match bits {
         Some(5) => DataBits::Five,
         Some(6) => DataBits::Six,
@@ -53,7 +53,7 @@ fn data_bits(table: &Table<'_>) -> DataBits {
 }
 
 fn rate(table: &Table<'_>) -> Option<f64> {
-    table.optional_where("rate", "messages per second, more than 0 and at most 1e7".into(), |rate: &f64| {
+    table.optional_where("rate", "messages per second, more than 0 and at most 1e7", |rate: &f64| {
         *rate > 0.0 && *rate <= 1e7
     })
 }
@@ -72,14 +72,14 @@ fn pace(table: &Table<'_>) -> Pace {
     let Some(value) = table.raw("pace") else { return Pace::AtOnce };
     if value.get_ref().as_table().is_some() {
         let Some(inner) = table.inner("pace", value) else { return Pace::AtOnce };
-        let baud = inner.optional_where("baud", "a whole number from 50".into(), |baud: &u32| *baud >= 50);
-        let frames = inner.optional_where("frames_per_second", "a number above 0".into(), |rate: &f64| *rate > 0.0);
+        let baud = inner.optional_where("baud", "a whole number from 50", |baud: &u32| *baud >= 50);
+        let frames = inner.optional_where("frames_per_second", "a number above 0", |rate: &f64| *rate > 0.0);
         inner.finish();
         return match (baud, frames) {
             (Some(baud), None) => Pace::Baud(baud),
             (None, Some(rate)) => Pace::FramesPerSecond(rate),
             _ => {
-                table.wrong("pace", value, "either { baud = ... } or { frames_per_second = ... }".into());
+                table.wrong("pace", value, "either { baud = ... } or { frames_per_second = ... }");
                 Pace::AtOnce
             }
         };
@@ -89,14 +89,14 @@ fn pace(table: &Table<'_>) -> Pace {
         Some("nmea-time") => Pace::NmeaTime,
         _ => {
             let expected = "\"at-once\", \"nmea-time\", { baud = 9600 } or { frames_per_second = 10 }";
-            table.wrong("pace", value, expected.into());
+            table.wrong("pace", value, expected);
             Pace::AtOnce
         }
     }
 }
 
 fn temperature(table: &Table<'_>) -> Box<dyn Source> {
-    let interval = table.optional_where("interval", Duration::expected(), |interval: &Duration| !interval.is_zero());
+    let interval = table.optional_where("interval", &Duration::expected(), |interval: &Duration| !interval.is_zero());
     Box::new(Temperature::new(interval.unwrap_or(Duration::from_secs(1))))
 }
 
@@ -109,7 +109,7 @@ pub(super) fn pair(table: &Table<'_>, key: &'static str) -> Option<(u8, u8)> {
         Some([low, high]) => Some((*low, *high)),
         _ => {
             let what = found(value.get_ref());
-            table.wrong(key, value, format!("two whole numbers, lowest and highest bit: [0, 3], not {what}"));
+            table.wrong(key, value, &format!("two whole numbers, lowest and highest bit: [0, 3], not {what}"));
             None
         }
     }

@@ -22,7 +22,7 @@ const TEXT_MAX: u16 = 32;
 /// The stage that the table describes; `None` after problems were noted.
 pub(super) fn stage(kind: &str, table: &Table<'_>) -> Option<NodeKind> {
     let stage: Box<dyn Stage> = match kind {
-        "nmea" => Box::new(Nmea::default()),
+        "nmea" => Box::new(Nmea),
         "delimited" => Box::new(delimited(table)?),
         "binary" => Box::new(binary(table)?),
         "scale" => Box::new(scale(table)?),
@@ -54,7 +54,7 @@ fn delimited(table: &Table<'_>) -> Option<Delimited> {
 /// The list `fields`, each read by `read`; a list that is empty or partly wrong is none.
 fn fields<'d, T>(table: &Table<'d>, read: impl Fn(&Table<'d>) -> Option<T>) -> Option<Vec<T>> {
     if table.raw("fields").is_none() {
-        table.missing("fields", "a list of tables: [{ name = \"x\", ... }]".into());
+        table.missing("fields", "a list of tables: [{ name = \"x\", ... }]");
         return None;
     }
     let tables = table.tables("fields");
@@ -117,7 +117,7 @@ fn binary_field(table: &Table<'_>, endian_of_all: Endian) -> Option<BinaryField>
     let (name, at) = (table.required("name"), table.required("at"));
     let unit = table.optional("unit").unwrap_or_default();
     if table.raw("type").is_none() {
-        table.missing("type", "one of u8 u16 u32 u64 i8 i16 i32 i64 f32 f64".into());
+        table.missing("type", "one of u8 u16 u32 u64 i8 i16 i32 i64 f32 f64");
     }
     let kind = table.choice("type", &BINARY_KINDS);
     let endian = endian(table).unwrap_or(endian_of_all);
@@ -139,13 +139,13 @@ fn scale(table: &Table<'_>) -> Option<Scale> {
 fn statistics(table: &Table<'_>) -> Option<Statistics> {
     let fields = table.texts("fields").unwrap_or_default();
     let Some(value) = table.raw("window") else {
-        table.missing("window", "a number of messages, or a time such as \"1s\"".into());
+        table.missing("window", "a number of messages, or a time such as \"1s\"");
         return None;
     };
     let count = integer(value.get_ref()).and_then(|count| u64::try_from(count).ok()).map(Window::Count);
     let window = count.or_else(|| Duration::from_value(value.get_ref()).map(Window::Time));
     if window.is_none() {
-        table.wrong("window", value, "a number of messages, or a time such as \"1s\"".into());
+        table.wrong("window", value, "a number of messages, or a time such as \"1s\"");
     }
     Some(Statistics::new(window?, fields))
 }

@@ -72,14 +72,14 @@ impl<'d> Table<'d> {
 
     /// An optional value. A wrong one is a problem and counts as absent.
     pub(super) fn optional<T: FromValue>(&self, key: &'static str) -> Option<T> {
-        self.optional_where(key, T::expected(), |_| true)
+        self.optional_where(key, &T::expected(), |_| true)
     }
 
     /// An optional value that must pass a test.
     pub(super) fn optional_where<T: FromValue>(
         &self,
         key: &'static str,
-        expected: String,
+        expected: &str,
         test: impl Fn(&T) -> bool,
     ) -> Option<T> {
         let value = self.raw(key)?;
@@ -93,7 +93,7 @@ impl<'d> Table<'d> {
     /// A value that must be there.
     pub(super) fn required<T: FromValue>(&self, key: &'static str) -> Option<T> {
         if self.raw(key).is_none() {
-            self.missing(key, T::expected());
+            self.missing(key, &T::expected());
             return None;
         }
         self.optional(key)
@@ -124,7 +124,7 @@ impl<'d> Table<'d> {
     pub(super) fn tables(&self, key: &'static str) -> Vec<Table<'d>> {
         let Some(value) = self.raw(key) else { return Vec::new() };
         let Some(list) = value.get_ref().as_array() else {
-            self.wrong(key, value, "a list of tables: [{ ... }, { ... }]".into());
+            self.wrong(key, value, "a list of tables: [{ ... }, { ... }]");
             return Vec::new();
         };
         list.iter().filter_map(|value| self.inner(key, value)).collect()
@@ -136,7 +136,7 @@ impl<'d> Table<'d> {
         let list = value.get_ref().as_array();
         let texts = list.and_then(|list| list.iter().map(|text| String::from_value(text.get_ref())).collect());
         if texts.is_none() {
-            self.wrong(key, value, "a list of texts: [\"a\", \"b\"]".into());
+            self.wrong(key, value, "a list of texts: [\"a\", \"b\"]");
         }
         texts
     }
@@ -148,20 +148,20 @@ impl<'d> Table<'d> {
                 Some(Table::new(&what, value.span(), table, self.problems, self.places))
             }
             None => {
-                self.wrong(key, value, "a table: { ... }".into());
+                self.wrong(key, value, "a table: { ... }");
                 None
             }
         }
     }
 
     /// The key has a value of the wrong kind.
-    pub(super) fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: String) {
+    pub(super) fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) {
         let message = format!("{}: `{key}` is {}", self.what, found(value.get_ref()));
         self.problems.add(value.span(), message, format!("expected {expected}"), None);
     }
 
     /// The key must be there.
-    pub(super) fn missing(&self, key: &'static str, expected: String) {
+    pub(super) fn missing(&self, key: &'static str, expected: &str) {
         let message = format!("{}: `{key}` is missing", self.what);
         self.problems.add(self.span(), message, format!("expected `{key}` here: {expected}"), None);
     }

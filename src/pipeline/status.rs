@@ -131,7 +131,7 @@ impl System {
             hop: histogram(regions.hop),
             lag,
             dropped,
-            // ORDER(finished): Acquire; pairs with the node's end.
+            // ORDER(step): Acquire; a target of the same commit as the step.
             finished: intent.finished.load(Ordering::Acquire) != 0,
         }
     }

@@ -1,8 +1,8 @@
 //! Forked workers: birth, prologue, end.
 //!
-//! After a fork the child may do anything, because the parent has one thread ([`spawn`] checks that); still it must
+//! After a fork the child may do anything, because the parent has one thread ([`spawn()`] checks that); still it must
 //! not: use the parent's epoll set, read its signalfd, flush its buffers, run its destructors, or return into its
-//! stack. [`spawn`] sees to all of that: the child runs the prologue, the body, and then `_exit`.
+//! stack. [`spawn()`] sees to all of that: the child runs the prologue, the body, and then `_exit`.
 
 mod exit;
 #[allow(unsafe_code)]

@@ -2,7 +2,7 @@
 //!
 //! | offset | what |
 //! |---|---|
-//! | 0 | [`SegmentHeader`](segment::SegmentHeader): magic, version, layout hash, size, where the table of contents is |
+//! | 0 | header: magic, version, layout hash, size, where the table of contents is |
 //! | 128 | the regions, each aligned as it asked |
 //! | `toc_offset` | table of contents: one [`Entry`] a region |
 //!

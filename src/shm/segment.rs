@@ -193,8 +193,10 @@ mod tests {
         let other = Mapping::of(&segment, NonZeroUsize::new(segment.size()).unwrap()).unwrap();
         // ORDER(test.segment): one thread, no ordering needed.
         word.store(7, Ordering::Relaxed);
-        // SAFETY: the offset is within the second mapping, which has the same size, and is aligned to 128.
-        let seen = unsafe { other.start().add(at.0).cast::<u64>().read_volatile() };
+        // SAFETY: the offset is within the second mapping, which has the same size.
+        let there = unsafe { other.start().add(at.0) }.cast::<u64>();
+        // SAFETY: aligned to 128, as every region is.
+        let seen = unsafe { there.read_volatile() };
         assert_eq!(seen, 7);
         // SAFETY: the first eight bytes of the mapping.
         let magic = unsafe { other.start().cast::<[u8; 8]>().read_volatile() };

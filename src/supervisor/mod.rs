@@ -3,7 +3,7 @@
 //! One thread, one epoll loop over the stop signals, a pidfd and a control channel per worker, one timer and the bell
 //! of the log rings. It never waits for anything a worker holds.
 //!
-//! Life of a worker as seen from here (names of [`Life`](state::Life)):
+//! Life of a worker as seen from here (names of `Life`):
 //!
 //! ```text
 //!            spawn                    pidfd readable, exit 0 after its nodes ended

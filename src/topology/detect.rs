@@ -177,8 +177,9 @@ mod tests {
     fn big_and_little_cores_are_told_apart() {
         let threads: Vec<String> = (0..8).map(|cpu| cpu.to_string()).collect();
         let rows = threads.iter().enumerate();
-        let rows: Vec<_> =
-            rows.map(|(cpu, own)| (own.as_str(), Some(if cpu < 4 { 414 } else { 1024 }), (cpu / 4) as i64)).collect();
+        let rows: Vec<_> = rows
+            .map(|(cpu, own)| (own.as_str(), Some(if cpu < 4 { 414 } else { 1024 }), i64::from(cpu >= 4)))
+            .collect();
         let root = tree(&rows, "4-5\n");
         let topology = Topology::from_root(root.path(), &(0..8).collect::<Vec<_>>()).unwrap();
         assert_eq!((topology.cores[0].capacity, topology.cores[0].cluster), (414, 0));
