@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             repeat: false,
         }),
     );
-    graph.stage("position", ["gps"], Nmea);
+    graph.stage("position", ["gps"], Nmea::default());
     graph.stage("odometer", ["position"], Odometer);
     graph.sink("out", ["odometer"], Stdout::new(Format::Json));
     graph.run()?;

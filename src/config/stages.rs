@@ -6,6 +6,7 @@ use super::sources::pair;
 use super::table::Table;
 use super::value::{FromValue, integer};
 use crate::codec::Endian;
+use crate::codec::nmea::{Checksum, Settings};
 use crate::pipeline::{NodeKind, Stage};
 use crate::stage::{
     Binary, BinaryField, BinaryKind, Decimate, Delimited, DelimitedField, DelimitedKind, DelimitedSettings,
@@ -22,7 +23,7 @@ const TEXT_MAX: u16 = 32;
 /// The stage that the table describes; `None` after problems were noted.
 pub(super) fn stage(kind: &str, table: &Table<'_>) -> Option<NodeKind> {
     let stage: Box<dyn Stage> = match kind {
-        "nmea" => Box::new(Nmea),
+        "nmea" => Box::new(nmea(table)),
         "delimited" => Box::new(delimited(table)?),
         "binary" => Box::new(binary(table)?),
         "scale" => Box::new(scale(table)?),
@@ -40,6 +41,13 @@ pub(super) fn stage(kind: &str, table: &Table<'_>) -> Option<NodeKind> {
         _ => Box::new(statistics(table)?),
     };
     Some(NodeKind::Stage(stage))
+}
+
+fn nmea(table: &Table<'_>) -> Nmea {
+    let checksum = table.choice("checksum", &[("required", Checksum::Required), ("optional", Checksum::Optional)]);
+    let defaults = Settings::default();
+    let derive_speed = table.optional("derive_speed").unwrap_or(defaults.derive_speed);
+    Nmea::new(checksum.unwrap_or_default(), Settings { derive_speed, ..defaults })
 }
 
 fn delimited(table: &Table<'_>) -> Option<Delimited> {

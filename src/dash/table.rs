@@ -10,6 +10,9 @@ pub const COLUMNS: [&str; 13] = [
     "node", "type", "worker", "core", "pid", "msg/s", "messages", "lag", "drops", "rejected", "restarts", "p50", "p99",
 ];
 
+/// Shortest time a rate is taken over: shorter ones jump.
+const OVER_NS: u64 = 1_000_000_000;
+
 /// Turns counts into rates by the time between two looks.
 #[derive(Debug, Default)]
 pub struct Rates {
@@ -19,8 +22,11 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Takes a look at `now_ns`; the messages per second of each node since the look before.
+    /// Takes a look at `now_ns`; the messages per second of each node, over the last second or more.
     pub fn update(&mut self, status: &Status, now_ns: u64) -> &[f64] {
+        if !self.rates.is_empty() && now_ns.saturating_sub(self.at_ns) < OVER_NS {
+            return &self.rates;
+        }
         let counts: Vec<u64> = status.nodes.iter().map(|node| node.counters.emitted).collect();
         #[expect(clippy::cast_precision_loss, reason = "a rate is shown with few digits")]
         let seconds = now_ns.saturating_sub(self.at_ns) as f64 / 1e9;

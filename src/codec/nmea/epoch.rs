@@ -1,335 +1,204 @@
-//! The sentences of one moment, put together into one fix.
+//! Sentences of one epoch to one position.
 //!
-//! A receiver tells each moment (*epoch*) in several sentences, in an order of its own. A fix is given once per epoch, as
-//! soon as its last sentence has come. Which one is the last is learnt: the kind that ended two epochs in a row ends the
-//! next ones. Until that is known, and whenever the expected end stays out, a fix is given when the next epoch begins.
-//! (The idea is that of gpsd's cycle-end detection, <https://gpsd.gitlab.io/gpsd/client-howto.html>.)
+//! # When an epoch ends
+//!
+//! A sentence with another hhmmss begins a new epoch, so the old one is complete then; but at one fix a
+//! second that is nearly a second late. Receivers send the same sentences in the same order every
+//! time, so, as gpsd does, the assembler learns which one comes last and gives the position away with it:
+//!
+//! 1. (`close`) A sentence was the last of an epoch for the second time: it becomes an *ender*. Unlike
+//!    gpsd, which learns from sentences with a time alone and then reports once more for a VTG or GSA
+//!    behind them, an ender may be any sentence that adds something, and it counts: "the second GSA".
+//!    There may be several: some receivers send RMC with one second and GGA with the next. And there is
+//!    one position per epoch, also in the first epochs, where gpsd reports every sentence.
+//! 2. (`push`) An ender arrives: the position is given away at once.
+//! 3. (`push`) A sentence of the same hhmmss comes still (a receiver that adds RMC to every tenth GGA, say),
+//!    or two epochs in a row are followed by one without a time: what ended this epoch is no ender, and its type
+//!    is never trusted again. Such epochs come out whole, at the price of coming with the next one; the sentence
+//!    that proved it is lost, except for its date.
+//! 4. (`push`) The ender was lost on the way: the epoch is given away when the next one begins.
+//!
+//! 5. (`finish`) The recording ends: what is under way is given away as it is.
+//!
+//! A sentence without a time (VTG, GSA, or RMC and GGA before the first fix) belongs to the epoch under way, or,
+//! behind the ender, to the next. Two RMC, GGA, GNS or GLL of which one has no time are two epochs.
+//!
+//! # What is taken from where
+//!
+//! The newest sentence of an epoch wins, so a position that RMC gives with three decimals and GGA with
+//! five is the one sent last. Whether there is a fix at all, the newest of RMC, GGA, GNS, GLL and GSA
+//! decides. An RMC marked `V` gives its time of day but neither its date nor its position: receivers fill them with
+//! what they last knew, or from a clock that nobody set. A GGA that comes a second time with the same time
+//! is a receiver that lost its satellites and repeats itself: no fix.
+//!
+//! The date comes from RMC or ZDA and is carried over midnight: a time of day that falls back by more than
+//! twelve hours is the next day.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::sentence::{Gga, Gll, Gsa, Rmc, Sentence, Vtg, Zda};
+use super::calendar::{DAY_NS, undo_rollover, utc_ns};
+use super::draft::Draft;
+use super::position::distance_m;
+use super::statement::{Kind, Statement};
+use super::{Date, Position, Sentence, Settings, TimeOfDay};
 
-const DAY_NS: i64 = 86_400_000_000_000;
-const KNOT: f64 = 1852.0 / 3600.0;
+/// Two sentences of one epoch agree in their time within this; receivers cut decimals differently.
+const SAME_EPOCH_NS: i64 = 5_000_000;
+/// A speed is computed from two positions only if they are at most this far apart in time.
+const LONGEST_STEP_NS: i64 = 60 * 1_000_000_000;
 
-/// One moment's fix.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Fix {
-    /// UTC in ns since 1970, where a date is known.
-    pub utc_ns: Option<i64>,
-    /// Latitude, degrees, north positive.
-    pub latitude_deg: Option<f64>,
-    /// Longitude, degrees, east positive.
-    pub longitude_deg: Option<f64>,
-    /// Height above mean sea level.
-    pub altitude_m: Option<f64>,
-    /// Speed over ground.
-    pub speed_mps: Option<f64>,
-    /// Course over ground, true.
-    pub track_deg: Option<f64>,
-    /// 1 no fix, 2 two-dimensional, 3 three-dimensional.
-    pub mode: u8,
-    /// GGA's quality.
-    pub quality: Option<u8>,
-    /// Satellites used.
-    pub satellites: Option<u8>,
-    /// Horizontal dilution of precision.
-    pub hdop: Option<f64>,
-}
-
-/// Bits of [`Epoch::has`].
-mod has {
-    pub(super) const TIME: u32 = 1;
-    pub(super) const DATE: u32 = 2;
-    pub(super) const POSITION: u32 = 4;
-    pub(super) const ALTITUDE: u32 = 8;
-    pub(super) const SPEED: u32 = 16;
-    pub(super) const TRACK: u32 = 32;
-    pub(super) const QUALITY: u32 = 64;
-    pub(super) const SATELLITES: u32 = 128;
-    pub(super) const HDOP: u32 = 256;
-    /// The fix of this epoch has been given.
-    pub(super) const GIVEN: u32 = 512;
-    /// A sentence said that there is no fix.
-    pub(super) const INVALID: u32 = 1024;
-    /// What stays from one epoch to the next.
-    pub(super) const KEPT: u32 = DATE;
-}
-
-/// What has come of the current epoch, and what is known of the receiver. Plain words, all zero at first, so that it can
-/// live in a node's state.
+/// Merges sentences into positions. Plain words, so that it can live in a node's state: all zero is
+/// fresh, a copy taken at any moment goes on exactly as the original, and no content makes it panic.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
-pub struct Epoch {
-    /// UTC of the epoch, ns since midnight.
-    time_ns: i64,
-    /// Days since 1970.
-    date: i64,
-    latitude: f64,
-    longitude: f64,
-    altitude: f64,
-    speed: f64,
-    track: f64,
-    hdop: f64,
-    has: u32,
-    /// 0 unknown, else as GSA says.
-    mode: u32,
-    quality: u32,
-    satellites: u32,
-    /// Kind of the latest sentence (1 to 6), 0 for none.
-    latest: u32,
-    /// Kind that ended the previous epoch.
-    ender: u32,
-    /// How many epochs in a row it ended.
-    ended: u32,
-    reserved: u32,
+pub struct Assembler {
+    draft: Draft,
+    /// Days since 1970 of the newest sentence; valid with `dated`.
+    day: i64,
+    /// Time of day of the newest sentence; valid with `timed`.
+    newest_ns: i64,
+    /// UTC, latitude and longitude of the position before; valid with `moved`.
+    before_ns: i64,
+    before_latitude_deg: f64,
+    before_longitude_deg: f64,
+    /// Per [`Kind`]: the how-manieth of it ends an epoch, 0 for none.
+    enders: [u8; Kind::COUNT],
+    /// Per kind: the how-manieth of it was the last of an epoch once.
+    candidates: [u8; Kind::COUNT],
+    /// Per kind: 1 if it proved to be no ender.
+    distrusted: [u8; Kind::COUNT],
+    /// Epochs in a row that a sentence without a time followed.
+    trailed: u8,
+    dated: u8,
+    timed: u8,
+    moved: u8,
+    reserved: [u8; 4],
 }
 
-/// Epochs that a kind of sentence must have ended before it is believed.
-const LEARNT: u32 = 2;
+impl Default for Assembler {
+    fn default() -> Self {
+        Self::zeroed()
+    }
+}
 
-impl Epoch {
-    /// Takes a sentence; gives the fix that it completes, or that of the epoch before if it begins the next one.
-    pub fn take(&mut self, sentence: &Sentence) -> Option<Fix> {
-        let (kind, time_ns) = match sentence {
-            Sentence::Rmc(rmc) => (1, rmc.time_ns),
-            Sentence::Gga(gga) => (2, gga.time_ns),
-            Sentence::Gll(gll) => (3, gll.time_ns),
-            Sentence::Zda(zda) => (4, zda.time_ns),
-            Sentence::Vtg(_) => (5, None),
-            Sentence::Gsa(_) => (6, None),
-            Sentence::Gsv(_) | Sentence::Other => return None,
+impl Assembler {
+    /// Takes the next sentence; gives none, one or two positions, in order.
+    ///
+    /// Two come when this sentence shows that the epoch before had ended, and is the whole of its own.
+    pub fn push(&mut self, sentence: &Sentence, settings: Settings) -> [Option<Position>; 2] {
+        let Some(statement) = Statement::of(sentence) else {
+            return [None; 2];
         };
-        let begins = time_ns.is_some_and(|time| self.has & has::TIME == 0 || time != self.time_ns);
-        let before = if begins { self.begin(time_ns.unwrap_or(0)) } else { None };
-        self.latest = kind;
-        match sentence {
-            Sentence::Rmc(rmc) => self.rmc(rmc),
-            Sentence::Gga(gga) => self.gga(gga),
-            Sentence::Gll(gll) => self.gll(gll),
-            Sentence::Zda(zda) => self.zda(zda),
-            Sentence::Vtg(vtg) => self.vtg(vtg),
-            Sentence::Gsa(gsa) => self.gsa(gsa),
-            Sentence::Gsv(_) | Sentence::Other => {}
+        self.note_time(&statement);
+        if self.draft.is_given() && self.is_same_moment(&statement) && !self.draft.repeats(&statement) {
+            self.distrust_ender();
+            return [None; 2];
         }
-        let completes = kind == self.ender && self.ended >= LEARNT && before.is_none();
-        if completes { self.give() } else { before }
+        self.note_trailer(&statement);
+        let mut complete = None;
+        if self.begins_epoch(&statement) {
+            complete = self.close(settings);
+            self.draft = Draft::opened(self.is_same_moment(&statement) && self.draft.repeats(&statement));
+        }
+        self.draft.merge(&statement);
+        if self.dated != 0 && self.draft.has_time() {
+            self.draft.set_day(self.day);
+        }
+        let (kind, nth) = self.draft.newest();
+        let ended = if self.enders[kind] == nth { self.give(settings) } else { None };
+        match complete {
+            None => [ended, None],
+            complete => [complete, ended],
+        }
     }
 
-    /// A new moment begins: the fix of the old one, if it was not given.
-    fn begin(&mut self, time_ns: i64) -> Option<Fix> {
-        let before = if self.has & has::TIME == 0 { None } else { self.give() };
-        if self.latest != 0 {
-            self.ended = if self.latest == self.ender { self.ended.saturating_add(1) } else { 1 };
-            self.ender = self.latest;
-        }
-        // Midnight has passed, though no date has said so yet.
-        if self.has & has::TIME != 0 && self.time_ns - time_ns > DAY_NS / 2 {
-            self.date += 1;
-        }
-        self.has = (self.has & has::KEPT) | has::TIME;
-        (self.time_ns, self.mode) = (time_ns, 0);
-        before
+    /// Nothing follows: gives the position of the epoch under way, if that was not done yet.
+    pub fn finish(&mut self, settings: Settings) -> Option<Position> {
+        self.close(settings)
     }
 
-    /// Nothing follows: the fix of the last moment, if it was not given.
-    pub fn finish(&mut self) -> Option<Fix> {
-        self.give()
+    /// Keeps the date, and carries it over midnight.
+    fn note_time(&mut self, statement: &Statement) {
+        if let Some(TimeOfDay { ns }) = statement.time {
+            if self.timed != 0 && self.dated != 0 && self.newest_ns.saturating_sub(ns) > DAY_NS / 2 {
+                self.day = self.day.saturating_add(1);
+            }
+            (self.newest_ns, self.timed) = (ns, 1);
+        }
+        if let Some(date) = statement.date {
+            (self.day, self.dated) = (Date::days_since_1970(date), 1);
+        }
     }
 
-    fn give(&mut self) -> Option<Fix> {
-        if self.has & (has::TIME | has::GIVEN) != has::TIME {
+    fn is_same_moment(&self, statement: &Statement) -> bool {
+        match (statement.time, self.draft.time_ns()) {
+            (Some(time), Some(ns)) => time.ns.saturating_sub(ns).saturating_abs() < SAME_EPOCH_NS,
+            _ => false,
+        }
+    }
+
+    fn begins_epoch(&self, statement: &Statement) -> bool {
+        if !self.draft.is_open() || self.draft.is_given() {
+            return true;
+        }
+        match (statement.time, self.draft.time_ns()) {
+            (Some(_), Some(_)) => !self.is_same_moment(statement) || self.draft.repeats(statement),
+            _ => statement.kind.has_place() && self.draft.has_seen(statement.kind),
+        }
+    }
+
+    /// The epoch under way is over: learns from it, and gives it away if that was not done yet.
+    fn close(&mut self, settings: Settings) -> Option<Position> {
+        if !self.draft.is_open() {
             return None;
         }
-        self.has |= has::GIVEN;
-        let mode = self.fix_mode();
-        let is_fix = mode > 1;
-        let known = |bit: u32, value: f64| (self.has & bit != 0 && is_fix).then_some(value);
-        let small = |bit: u32, value: u32| u8::try_from(value).ok().filter(|_| self.has & bit != 0);
-        Some(Fix {
-            utc_ns: (self.has & has::DATE != 0).then_some(self.date * DAY_NS + self.time_ns),
-            latitude_deg: known(has::POSITION, self.latitude),
-            longitude_deg: known(has::POSITION, self.longitude),
-            altitude_m: known(has::ALTITUDE, self.altitude).filter(|_| mode == 3),
-            speed_mps: known(has::SPEED, self.speed),
-            track_deg: known(has::TRACK, self.track),
-            mode,
-            quality: small(has::QUALITY, self.quality),
-            satellites: small(has::SATELLITES, self.satellites),
-            hdop: (self.has & has::HDOP != 0).then_some(self.hdop),
-        })
+        let (kind, nth) = self.draft.newest();
+        if self.candidates[kind] == nth && self.distrusted[kind] == 0 {
+            self.enders[kind] = nth;
+        }
+        self.candidates[kind] = nth;
+        if self.draft.is_given() { None } else { self.give(settings) }
     }
 
-    fn fix_mode(&self) -> u8 {
-        if self.has & has::POSITION == 0 || (self.has & has::INVALID != 0) {
-            return 1;
+    /// Behind an ender nothing should come that belongs to its epoch. A sentence without a time may do, or
+    /// be the first left of an epoch whose first was damaged; twice in a row it is no accident.
+    fn note_trailer(&mut self, statement: &Statement) {
+        if !self.draft.is_given() {
+            return;
         }
-        match self.mode {
-            // A receiver that gives a height has a three-dimensional fix, whatever it does not say.
-            0 if self.has & has::ALTITUDE != 0 => 3,
-            0 | 1 => 2,
-            mode => u8::try_from(mode).unwrap_or(3).min(3),
+        if statement.time.is_some() {
+            self.trailed = 0;
+            return;
+        }
+        self.trailed = self.trailed.saturating_add(1);
+        if self.trailed == 2 {
+            self.distrust_ender();
         }
     }
 
-    fn set(&mut self, bit: u32) {
-        self.has |= bit;
+    fn distrust_ender(&mut self) {
+        let (kind, _) = self.draft.newest();
+        (self.distrusted[kind], self.enders[kind], self.trailed) = (1, 0, 0);
     }
 
-    fn validity(&mut self, is_valid: bool) {
-        if !is_valid {
-            self.set(has::INVALID);
-        }
-    }
-
-    fn position(&mut self, position: Option<(f64, f64)>) {
-        if let Some((latitude, longitude)) = position {
-            (self.latitude, self.longitude) = (latitude, longitude);
-            self.set(has::POSITION);
-        }
-    }
-
-    fn speed(&mut self, speed: Option<f64>) {
-        if let Some(speed) = speed {
-            self.speed = speed;
-            self.set(has::SPEED);
-        }
-    }
-
-    fn track(&mut self, track: Option<f64>) {
-        if let Some(track) = track {
-            self.track = track;
-            self.set(has::TRACK);
-        }
-    }
-
-    fn date(&mut self, date: Option<i64>) {
-        if let Some(date) = date {
-            self.date = date;
-            self.set(has::DATE);
-        }
-    }
-
-    fn hdop(&mut self, hdop: Option<f64>) {
-        if let Some(hdop) = hdop {
-            self.hdop = hdop;
-            self.set(has::HDOP);
-        }
-    }
-
-    fn rmc(&mut self, rmc: &Rmc) {
-        self.date(rmc.date_days);
-        self.validity(rmc.is_valid);
-        if rmc.is_valid {
-            self.position(rmc.position);
-            self.speed(rmc.speed_knots.map(|knots| knots * KNOT));
-            self.track(rmc.track_deg);
-        }
-    }
-
-    fn gga(&mut self, gga: &Gga) {
-        let quality = gga.quality.unwrap_or(0);
-        self.quality = u32::from(quality);
-        self.set(has::QUALITY);
-        self.validity(quality > 0);
-        if let Some(satellites) = gga.satellites {
-            self.satellites = u32::from(satellites);
-            self.set(has::SATELLITES);
-        }
-        self.hdop(gga.hdop);
-        if quality > 0 {
-            self.position(gga.position);
-            if let Some(altitude) = gga.altitude_m {
-                self.altitude = altitude;
-                self.set(has::ALTITUDE);
+    fn give(&mut self, settings: Settings) -> Option<Position> {
+        let mut position = self.draft.position()?;
+        self.draft.set_given();
+        position.time_ns = self.draft.utc().map(|(day, ns)| utc_ns(undo_rollover(day, settings.not_before), ns));
+        if let (Some(now_ns), Some(latitude), Some(longitude)) =
+            (position.time_ns, position.latitude_deg, position.longitude_deg)
+        {
+            let step_ns = now_ns.saturating_sub(self.before_ns);
+            let is_near = self.moved != 0 && (1..=LONGEST_STEP_NS).contains(&step_ns);
+            if position.speed_mps.is_none() && settings.derive_speed && is_near {
+                let before = (self.before_latitude_deg, self.before_longitude_deg);
+                #[expect(clippy::cast_precision_loss, reason = "at most a minute, which a float holds exactly")]
+                let step_s = step_ns as f64 / 1e9;
+                position.speed_mps = Some(distance_m(before, (latitude, longitude)) / step_s);
             }
+            (self.before_ns, self.before_latitude_deg, self.before_longitude_deg) = (now_ns, latitude, longitude);
+            self.moved = 1;
         }
-    }
-
-    fn gll(&mut self, gll: &Gll) {
-        self.validity(gll.is_valid);
-        if gll.is_valid {
-            self.position(gll.position);
-        }
-    }
-
-    fn zda(&mut self, zda: &Zda) {
-        self.date(zda.date_days);
-    }
-
-    fn vtg(&mut self, vtg: &Vtg) {
-        if vtg.is_valid {
-            self.speed(vtg.speed_knots.map(|knots| knots * KNOT).or(vtg.speed_kmh.map(|kmh| kmh / 3.6)));
-            self.track(vtg.track_deg);
-        }
-    }
-
-    fn gsa(&mut self, gsa: &Gsa) {
-        // One sentence for each system: the best of them counts.
-        self.mode = self.mode.max(u32::from(gsa.mode.unwrap_or(0)));
-        self.hdop(gsa.hdop);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::parse;
-    use super::*;
-
-    fn feed(epoch: &mut Epoch, line: &str) -> Option<Fix> {
-        epoch.take(&parse(line.as_bytes()).unwrap())
-    }
-
-    fn cycle(epoch: &mut Epoch, time: &str) -> Vec<Option<Fix>> {
-        let lines = [
-            format!("$GPGGA,{time},4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,"),
-            "$GPGSA,A,3,04,05,,09,12,,,24,,,,,2.5,1.3,2.1".to_owned(),
-            format!("$GPRMC,{time},A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W"),
-        ];
-        lines.iter().map(|line| feed(epoch, line)).collect()
-    }
-
-    #[test]
-    fn a_fix_comes_once_per_epoch_and_with_its_last_sentence_once_that_is_learnt() {
-        let mut epoch = Epoch::zeroed();
-        assert!(cycle(&mut epoch, "120000").iter().all(Option::is_none));
-        assert!(cycle(&mut epoch, "120001")[0].is_some(), "the first fix comes when the second epoch begins");
-        let third = cycle(&mut epoch, "120002");
-        assert!(third[0].is_some() && third[2].is_some(), "the end is learnt: both come");
-        let fourth = cycle(&mut epoch, "120003");
-        assert!(fourth[0].is_none() && fourth[1].is_none());
-        let fix = fourth[2].unwrap();
-        assert_eq!(fix.utc_ns, Some(764_424_003_000_000_000));
-        assert_eq!((fix.mode, fix.quality, fix.satellites, fix.altitude_m), (3, Some(1), Some(8), Some(545.4)));
-        assert!((fix.speed_mps.unwrap() - 11.523_555_555).abs() < 1e-6);
-    }
-
-    #[test]
-    fn an_end_that_stays_out_is_made_up_for_by_the_next_epoch() {
-        let mut epoch = Epoch::zeroed();
-        for second in 0..4 {
-            cycle(&mut epoch, &format!("12000{second}"));
-        }
-        assert_eq!(feed(&mut epoch, "$GPGGA,120004,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,"), None);
-        let late = feed(&mut epoch, "$GPGGA,120005,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,");
-        assert_eq!(late.unwrap().utc_ns, Some(764_424_004_000_000_000));
-    }
-
-    #[test]
-    fn midnight_turns_the_date_before_a_sentence_says_so() {
-        let mut epoch = Epoch::zeroed();
-        cycle(&mut epoch, "235959");
-        feed(&mut epoch, "$GPGGA,000000,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,");
-        let fix = feed(&mut epoch, "$GPGGA,000001,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,").unwrap();
-        assert_eq!(fix.utc_ns, Some(764_467_200_000_000_000));
-    }
-
-    #[test]
-    fn without_a_fix_there_is_a_time_but_no_position() {
-        let mut epoch = Epoch::zeroed();
-        feed(&mut epoch, "$GPRMC,120000,V,4807.038,N,01131.000,E,,,230394,,");
-        let fix = feed(&mut epoch, "$GPRMC,120001,V,,,,,,,230394,,").unwrap();
-        assert_eq!((fix.mode, fix.latitude_deg, fix.speed_mps), (1, None, None));
-        assert!(fix.utc_ns.is_some());
+        Some(position)
     }
 }
