@@ -5,13 +5,6 @@
     clippy::cast_possible_truncation,
     reason = "a test fails by panicking; its numbers are small"
 )]
-#![allow(
-    clippy::unwrap_used,
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    reason = "a test fails by panicking; its numbers are small"
-)]
 
 mod support;
 

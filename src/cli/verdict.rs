@@ -81,8 +81,8 @@ impl Verdict<'_> {
         // Writing to a String cannot fail; so throughout.
         let _ = writeln!(
             text,
-            "  {:<9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>12}",
-            "source", "sent", "received", "rejected", "in cable", "recorded", "dropped", "unexplained"
+            "  {:<9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>6} {:>12}",
+            "source", "sent", "received", "rejected", "in cable", "recorded", "dropped", "left", "unexplained"
         );
         for account in &self.accounts {
             let numbers =
@@ -91,7 +91,7 @@ impl Verdict<'_> {
             for number in numbers.map(count) {
                 let _ = write!(text, " {number:>9}");
             }
-            let _ = writeln!(text, " {:>12}", count(account.unexplained));
+            let _ = writeln!(text, " {:>6} {:>12}", count(account.left), count(account.unexplained));
         }
         text += "  rejected: their checksum was wrong (bits flipped on purpose); in cable: unread when it was pulled\n";
         text += "\nage of messages since they arrived at the port (p50 / p99), and time of the last hop (p50 / p99)\n";
@@ -142,7 +142,7 @@ impl Verdict<'_> {
             json!({
                 "name": account.instrument.name(), "sent": account.sent, "received": account.received,
                 "rejected": account.rejected, "in_cable": account.in_cable, "recorded": account.recorded,
-                "dropped": account.dropped, "unexplained": account.unexplained,
+                "dropped": account.dropped, "left": account.left, "unexplained": account.unexplained,
             })
         };
         all["sources"] = self.accounts.iter().map(source).collect();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::files::{Rows, check_rows};
 use super::ledger::{Count, Instrument, Ledger};
-use crate::pipeline::{Plan, Report, Status};
+use crate::pipeline::{EdgeStatus, Plan, Report, Status};
 
 /// One instrument's frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Account {
     pub recorded: u64,
     /// Frames dropped by an overflow policy, or not taken by a line that was full for seconds.
     pub dropped: u64,
+    /// Frames still under way at the end: the sink could not take them (a full disk).
+    pub left: u64,
     /// Frames that nothing explains.
     pub unexplained: u64,
 }
@@ -47,7 +49,11 @@ pub fn accounts(plan: &Plan, status: &Status, ledger: &Ledger) -> Vec<Account> {
         let sent = ledger.get(instrument, Count::Sent);
         let in_cable = ledger.get(instrument, Count::LostInCable);
         let path = [port, decoder, recorded];
-        let dropped: u64 = status.edges.iter().filter(|edge| path.contains(&edge.from)).map(|edge| edge.dropped).sum();
+        // The GPS's sentences are recorded before they are decoded; the others after.
+        let leads_on = |edge: &&EdgeStatus| recorded != port && path.contains(&edge.from) && path.contains(&edge.to);
+        let way: Vec<&EdgeStatus> = status.edges.iter().filter(leads_on).chain([sink]).collect();
+        let dropped: u64 = way.iter().map(|edge| edge.dropped).sum();
+        let left: u64 = way.iter().map(|edge| edge.waiting).sum();
         // A raw recording holds the damaged frames as well.
         let refused_before_file = at_port.rejected + if recorded == port { 0 } else { decoded.rejected };
         Some(Account {
@@ -58,7 +64,8 @@ pub fn accounts(plan: &Plan, status: &Status, ledger: &Ledger) -> Vec<Account> {
             in_cable,
             recorded: sink.consumed,
             dropped: dropped + ledger.get(instrument, Count::NotAccepted),
-            unexplained: sent.abs_diff(in_cable + refused_before_file + sink.consumed + dropped),
+            left,
+            unexplained: sent.abs_diff(in_cable + refused_before_file + sink.consumed + dropped + left),
         })
     };
     Instrument::ALL.into_iter().filter_map(account).collect()

@@ -26,23 +26,22 @@ pub(super) struct SinkRun<'n> {
     linger_until: Option<u64>,
     /// After a failure: when to try again.
     retry_at: Option<u64>,
+    /// It has failed, and nothing was written since.
+    failing: bool,
 }
 
 impl<'n> SinkRun<'n> {
     pub(super) fn new(core: Core, sink: &'n mut dyn Sink) -> Self {
         let takes = vec![0; core.inlets.len()];
         // At once at the start: what the predecessor left waits already.
-        Self { core, sink, takes, linger_until: Some(0), retry_at: None }
+        Self { core, sink, takes, linger_until: Some(0), retry_at: None, failing: false }
     }
 
     /// Opens what is to be written to. A failure is not the end of the worker: it is tried again, and the messages wait.
     pub(super) fn resume(&mut self, bells: &[EventFd]) -> io::Result<()> {
         match self.sink.resume(self.core.begin(0).state) {
             Ok(()) => {
-                if self.retry_at.take().is_some() {
-                    self.core.working().0.reconnects += 1;
-                    log::info!("{}: works again", self.core.name);
-                }
+                self.retry_at = None;
                 self.core.commit(&[], 0, bells)
             }
             Err(error) => {
@@ -54,7 +53,8 @@ impl<'n> SinkRun<'n> {
 
     fn failed(&mut self, error: &io::Error) {
         self.core.abort();
-        if self.retry_at.is_none() {
+        // Said once, not every second.
+        if !std::mem::replace(&mut self.failing, true) {
             log::error!("{}: {error}; nothing is lost while its rings hold; trying again every second", self.core.name);
         }
         self.retry_at = Some(monotonic_ns() + RETRY_NS);
@@ -124,6 +124,10 @@ impl<'n> SinkRun<'n> {
                 let (counters, _) = self.core.working();
                 counters.taken += count;
                 counters.emitted += count;
+                if count > 0 && std::mem::take(&mut self.failing) {
+                    counters.reconnects += 1;
+                    log::info!("{}: works again", self.core.name);
+                }
                 self.core.commit(&self.takes, 0, bells)
             }
             Err(error) => {
