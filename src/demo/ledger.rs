@@ -201,12 +201,10 @@ mod tests {
     fn the_latest_faults_displace_the_oldest() {
         let ledger = Ledger::new().unwrap();
         let event = |at_ns| FaultEvent { fault: Fault::Killed, at_ns, detail: 9 };
-        let mut seen = 0;
-        for at in 0..3 * EVENTS as u64 {
+        for (seen, at) in (0..3 * EVENTS as u64).enumerate() {
             ledger.note(event(at));
             // A reader that keeps up sees each of them once.
             assert_eq!(ledger.events(seen), [event(at)]);
-            seen += 1;
         }
         let kept: Vec<u64> = ledger.events(0).iter().map(|event| event.at_ns).collect();
         assert_eq!(kept, (2 * EVENTS as u64 + 1..3 * EVENTS as u64).collect::<Vec<_>>());
