@@ -103,8 +103,8 @@ mod tests {
         let fixes: Vec<(u64, f64)> = gps
             .sentences
             .iter()
-            .filter_map(|(at, line)| match parse(line) {
-                Ok(Sentence::Rmc(rmc)) if rmc.is_valid => Some((*at, rmc.speed_knots?)),
+            .filter_map(|(at, line)| match parse(line, Checksum::Required) {
+                Ok(Sentence::Rmc(rmc)) => Some((*at, rmc.speed_knots?)),
                 _ => None,
             })
             .collect();
