@@ -104,7 +104,7 @@ mod tests {
             .sentences
             .iter()
             .filter_map(|(at, line)| match parse(line, Checksum::Required) {
-                Ok(Sentence::Rmc(rmc)) => Some((*at, rmc.speed_knots?)),
+                Ok(Sentence::Rmc(rmc)) if rmc.valid => Some((*at, rmc.speed_knots?)),
                 _ => None,
             })
             .collect();
