@@ -96,4 +96,22 @@ mod tests {
             assert!(sentence.starts_with(b"$") && !sentence.contains(&b'\n'));
         }
     }
+
+    #[test]
+    fn the_recording_shows_somebody_walking_at_one_fix_a_second() {
+        let gps = Gps::start(0);
+        let fixes: Vec<(u64, f64)> = gps
+            .sentences
+            .iter()
+            .filter_map(|(at, line)| match parse(line, Checksum::Required) {
+                Ok(Sentence::Rmc(rmc)) if rmc.valid => Some((*at, rmc.speed_knots?)),
+                _ => None,
+            })
+            .collect();
+        assert!(fixes.len() > 30);
+        // The receiver skipped two seconds of its own accord.
+        assert!(fixes.windows(2).all(|pair| (950..2050).contains(&((pair[1].0 - pair[0].0) / 1_000_000))));
+        let walking = fixes.iter().filter(|(_, knots)| (0.5..5.0).contains(knots)).count();
+        assert!(walking * 10 > fixes.len() * 9, "{walking} of {}", fixes.len());
+    }
 }

@@ -1,6 +1,6 @@
 //! What the instruments have sent, in memory that the demo sees, too.
 
-use crate::prim::{AtomicU64, Ordering};
+use crate::prim::{AtomicU64, Ordering, fence};
 use crate::shm::{Layout, RegionKind, Segment, SegmentError, SharedRef};
 
 /// An instrument of the demo.
@@ -73,7 +73,8 @@ pub struct FaultEvent {
     pub detail: u64,
 }
 
-/// Most faults kept.
+/// Places for faults: the latest ones are kept. An endless demo fills them in about twenty minutes; its reader looks ten times
+/// a second.
 pub const EVENTS: usize = 256;
 
 const STOP: usize = COUNTS * Instrument::ALL.len();
@@ -111,33 +112,45 @@ impl Ledger {
         self.0[instrument as usize * COUNTS + count as usize].load(Ordering::Relaxed)
     }
 
-    /// Notes a fault. Instruments only; beyond [`EVENTS`] no more are noted.
+    /// Notes a fault. Instruments only.
     pub fn note(&self, event: FaultEvent) {
         // ORDER(ledger.events): Relaxed; our own word.
         let len = self.0[LEN].load(Ordering::Relaxed);
-        let Some(place) = usize::try_from(len).ok().filter(|len| *len < EVENTS) else { return };
+        // ORDER(ledger.events): Release, the length before the words: whoever sees one of them sees that the place was taken.
+        fence(Ordering::Release);
         let words = [event.fault as u64, event.at_ns, event.detail];
-        for (word, value) in self.0[FIRST_EVENT + 3 * place..].iter().zip(words) {
-            // ORDER(ledger.events): Relaxed, before the length.
+        for (word, value) in self.event(len).iter().zip(words) {
+            // ORDER(ledger.events): Relaxed, between the fence and the new length.
             word.store(value, Ordering::Relaxed);
         }
         // ORDER(ledger.events): Release, the event before it.
         self.0[LEN].store(len + 1, Ordering::Release);
     }
 
-    /// The faults noted so far, from number `first` on.
+    /// The faults noted so far, from number `first` on, without those that newer ones have displaced: at least the latest
+    /// `EVENTS - 1` are there.
     pub fn events(&self, first: usize) -> Vec<FaultEvent> {
         // ORDER(ledger.events): Acquire, the events after it.
-        let len = usize::try_from(self.0[LEN].load(Ordering::Acquire)).unwrap_or(0).min(EVENTS);
-        let read = |place: usize| {
-            let word = |part: usize| {
-                // ORDER(ledger.events): Relaxed, behind the length's Acquire.
-                self.0[FIRST_EVENT + 3 * place + part].load(Ordering::Relaxed)
-            };
-            let fault = Fault::ALL.into_iter().find(|fault| *fault as u64 == word(0))?;
-            Some(FaultEvent { fault, at_ns: word(1), detail: word(2) })
+        let len = self.0[LEN].load(Ordering::Acquire);
+        let read = |number: u64| {
+            // ORDER(ledger.events): Relaxed, between the length's Acquire and the fence.
+            let [fault, at_ns, detail] = [0, 1, 2].map(|part| self.event(number)[part].load(Ordering::Relaxed));
+            let fault = Fault::ALL.into_iter().find(|known| *known as u64 == fault)?;
+            Some((number, FaultEvent { fault, at_ns, detail }))
         };
-        (first..len).filter_map(read).collect()
+        let events: Vec<_> = (oldest(len).max(first as u64)..len).filter_map(read).collect();
+        // ORDER(ledger.events): Acquire, the second look at the length after the words.
+        fence(Ordering::Acquire);
+        // ORDER(ledger.events): Relaxed, behind the fence.
+        let oldest = oldest(self.0[LEN].load(Ordering::Relaxed));
+        events.into_iter().filter(|(number, _)| *number >= oldest).map(|(_, event)| event).collect()
+    }
+
+    /// The words of event `number`.
+    fn event(&self, number: u64) -> &[AtomicU64] {
+        let place = usize::try_from(number % EVENTS as u64).expect("a remainder of a usize fits one");
+        let at = FIRST_EVENT + 3 * place;
+        &self.0[at..at + 3]
     }
 
     /// Asks the instruments to end.
@@ -165,20 +178,36 @@ impl Ledger {
     }
 }
 
+/// The oldest event that is surely whole while number `len` is perhaps being written into the place of an older one.
+fn oldest(len: u64) -> u64 {
+    (len + 1).saturating_sub(EVENTS as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_noted_is_read_back_in_order() {
+    fn each_count_has_a_word_of_its_own() {
         let ledger = Ledger::new().unwrap();
         ledger.add(Instrument::Imu, Count::Sent, 3);
         ledger.add(Instrument::Imu, Count::Sent, 4);
         ledger.add(Instrument::Weather, Count::Cut, 1);
         assert_eq!(ledger.get(Instrument::Imu, Count::Sent), 7);
         assert_eq!((ledger.get(Instrument::Gps, Count::Sent), ledger.get(Instrument::Weather, Count::Cut)), (0, 1));
+    }
+
+    #[test]
+    fn the_latest_faults_displace_the_oldest() {
+        let ledger = Ledger::new().unwrap();
         let event = |at_ns| FaultEvent { fault: Fault::Killed, at_ns, detail: 9 };
-        (0..EVENTS as u64 + 5).for_each(|at| ledger.note(event(at)));
-        assert_eq!(ledger.events(EVENTS - 1), [event(EVENTS as u64 - 1)]);
+        for (seen, at) in (0..3 * EVENTS as u64).enumerate() {
+            ledger.note(event(at));
+            // A reader that keeps up sees each of them once.
+            assert_eq!(ledger.events(seen), [event(at)]);
+        }
+        let kept: Vec<u64> = ledger.events(0).iter().map(|event| event.at_ns).collect();
+        assert_eq!(kept, (2 * EVENTS as u64 + 1..3 * EVENTS as u64).collect::<Vec<_>>());
+        assert_eq!(ledger.events(3 * EVENTS), []);
     }
 }

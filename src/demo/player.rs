@@ -13,6 +13,7 @@ use super::script::{Act, Script};
 use super::weather::Weather;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::signal;
+use crate::sys::termination::Termination;
 
 /// What an instrument keeps while nobody reads: four seconds of the fastest one.
 const MEMORY: usize = 128 * 1024;
@@ -78,8 +79,8 @@ impl Player {
         (self.gps, self.imu, self.weather) = (Gps::start(now_ns), Imu::start(now_ns), Weather::start(now_ns));
     }
 
-    /// Plays until the ledger says stop, then waits until all is read (a second at most) and closes the ledger.
-    /// `victim` names the pid of a worker to kill.
+    /// Plays until the ledger says stop or SIGTERM comes (`timeout`, a service manager and a container's end send it to
+    /// every process they find), then waits until all is read (a second at most) and closes the ledger. `victim` names the pid of a worker to kill.
     ///
     /// # Errors
     /// If a terminal fails.
@@ -89,20 +90,24 @@ impl Player {
         script: &mut Script,
         mut victim: impl FnMut() -> Option<i32>,
     ) -> io::Result<()> {
+        let termination = Termination::hold()?;
         while !ledger.is_stopped() {
             let due = self.step(monotonic_ns(), ledger, script, &mut victim)?;
-            std::thread::sleep(Duration::from_nanos(due.saturating_sub(monotonic_ns())));
+            if termination.wait(Duration::from_nanos(due.saturating_sub(monotonic_ns())))? {
+                break;
+            }
         }
         let until = monotonic_ns() + PATIENCE_NS;
-        let is_drained = |player: &Self| {
-            [&player.gps_line, &player.imu_line, &player.weather_line].into_iter().all(Line::is_drained)
-        };
-        while !is_drained(self) && monotonic_ns() < until {
+        while !self.is_drained()? && monotonic_ns() < until {
             self.flush(ledger)?;
             std::thread::sleep(Duration::from_millis(1));
         }
         ledger.close();
         Ok(())
+    }
+
+    fn is_drained(&self) -> io::Result<bool> {
+        Ok(self.gps_line.is_drained()? && self.imu_line.is_drained()? && self.weather_line.is_drained()?)
     }
 
     /// Sends all that is due at `now_ns` and does what the script says; when something is due next.
@@ -164,10 +169,9 @@ impl Player {
 
     fn handle_cable(&mut self, now_ns: u64, ledger: &Ledger, unplugged_ns: u64) -> io::Result<()> {
         match self.cable {
-            Cable::Emptying(until) if self.weather_line.is_drained() || now_ns >= until => {
+            Cable::Emptying(until) if now_ns >= until || self.weather_line.is_drained()? => {
                 let line = self.weather.line();
-                self.weather_line.send_piece(&line[..line.len() / 2])?;
-                ledger.add(Instrument::Weather, Count::Cut, 1);
+                self.weather_line.send_piece(&line[..line.len() / 2], ledger)?;
                 self.cable = Cable::Cut(now_ns + GRACE_NS);
             }
             Cable::Cut(until) if now_ns >= until => {
@@ -251,8 +255,7 @@ mod tests {
             now = player.step(now, &ledger, &mut script, &mut || None).unwrap().max(now + 1);
             readers.iter_mut().for_each(Reader::read);
         }
-        // The kernel hands the last bytes over in its own time.
-        while [&player.gps_line, &player.imu_line, &player.weather_line].iter().any(|line| !line.is_drained()) {
+        while !player.is_drained().unwrap() {
             readers.iter_mut().for_each(Reader::read);
         }
         readers.iter_mut().for_each(Reader::read);
@@ -267,5 +270,20 @@ mod tests {
         let faults: Vec<Fault> = ledger.events(0).iter().map(|event| event.fault).collect();
         assert_eq!(faults[..2], [Fault::Unplugged, Fault::Plugged]);
         assert_eq!(faults.iter().filter(|fault| **fault == Fault::BitsFlipped).count(), FLIPS as usize);
+    }
+
+    #[test]
+    fn sigterm_ends_the_playing_with_the_books_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::new().unwrap();
+        let mut player = Player::plug(folder.path()).unwrap();
+        // Blocked and raised in this thread alone: it is pending when the playing begins.
+        let held = Termination::hold().unwrap();
+        crate::sys::termination::raise_in_this_thread();
+        player.start(monotonic_ns());
+        player.play(&ledger, &mut Script::calm(), || None).unwrap();
+        assert!(ledger.is_closed());
+        assert!(ledger.get(Instrument::Imu, Count::Sent) > 0);
+        drop(held);
     }
 }

@@ -51,3 +51,32 @@ impl Weather {
         self.line.as_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_five_numbers_a_checksum_and_the_end() {
+        let mut weather = Weather::start(5);
+        for number in 0..5000u64 {
+            assert_eq!(weather.due_ns(), 5 + number * PERIOD_NS);
+            let line = std::str::from_utf8(weather.line()).unwrap();
+            let (body, sum) = line.strip_suffix("\r\n").unwrap().split_once('*').unwrap();
+            assert_eq!(body.bytes().fold(0, |sum, byte| sum ^ byte), u8::from_str_radix(sum, 16).unwrap());
+            let values: Vec<f64> =
+                body.strip_prefix("WX,").unwrap().split(',').map(|value| value.parse().unwrap()).collect();
+            let ranges = [20.0..=23.0, 44.0..=52.0, 1012.0..=1014.0, 1.8..=5.0, 0.0..=360.0];
+            assert_eq!(values.len(), ranges.len());
+            assert!(values.iter().zip(&ranges).all(|(value, range)| range.contains(value)), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_due_while_it_was_unplugged_are_not_made_up_for() {
+        let mut weather = Weather::start(0);
+        weather.line();
+        weather.skip_to(1_050_000_000);
+        assert_eq!(weather.due_ns(), 1_100_000_000);
+    }
+}

@@ -20,6 +20,7 @@ pub mod prctl;
 pub mod pty;
 pub mod signal;
 pub mod socket;
+pub mod termination;
 pub mod termios;
 pub mod timerfd;
 pub mod tty;
