@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::emitter::{Counters, Emitter};
-use super::lane::{Inlet, Outlet, Step, Targets};
+use super::lane::{Inlet, Outlet, Step, TARGETS_PER_LANE, Targets, consumer_targets, producer_targets};
 use super::plan::{BATCH, Plan};
 use super::regions::{Regions, cell_size};
 use crate::message::{Header, Schema};
@@ -70,21 +70,24 @@ impl Core {
         let own = regions.nodes[node];
         let words: SharedRef<IntentWords> = segment.shared(own.intent);
         let mut targets: Targets = vec![words.map(|words| &words.step), words.map(|words| &words.finished)];
-        let schema_of = |node: usize| Arc::new(plan.nodes[node].schema.clone().expect("only sinks have no schema"));
-        let inlets = planned.inputs.iter().map(|edge| {
-            let (lane, edge) = (regions.lanes[*edge], &plan.edges[*edge]);
-            let producer = plan.nodes[edge.from].worker;
-            Inlet::new(segment, edge, lane, schema_of(edge.from), producer, BATCH, &mut targets)
-        });
-        let mut inlets: Vec<Inlet> = inlets.collect();
-        let outlets = planned.outputs.iter().map(|edge| {
-            let (lane, edge) = (regions.lanes[*edge], &plan.edges[*edge]);
-            Outlet::new(segment, edge, lane, plan.nodes[edge.to].worker, &mut targets)
-        });
-        let mut outlets: Vec<Outlet> = outlets.collect();
+        let first = targets.len();
+        targets.extend(planned.inputs.iter().flat_map(|edge| consumer_targets(segment, regions.lanes[*edge])));
+        targets.extend(planned.outputs.iter().flat_map(|edge| producer_targets(segment, regions.lanes[*edge])));
         let (step, _) = Transaction::recover(words, targets);
-        inlets.iter_mut().for_each(|inlet| inlet.resume(&step));
-        outlets.iter_mut().for_each(|outlet| outlet.resume(&step));
+        // Only now: the recovery may have moved the positions that the cursors start from.
+        let schema_of = |node: usize| Arc::new(plan.nodes[node].schema.clone().expect("only sinks have no schema"));
+        let inlets = planned.inputs.iter().enumerate().map(|(place, edge)| {
+            let (lane, edge, target) = (regions.lanes[*edge], &plan.edges[*edge], first + TARGETS_PER_LANE * place);
+            let producer = plan.nodes[edge.from].worker;
+            Inlet::new(segment, edge, lane, schema_of(edge.from), producer, BATCH, target)
+        });
+        let inlets: Vec<Inlet> = inlets.collect();
+        let first = first + TARGETS_PER_LANE * inlets.len();
+        let outlets = planned.outputs.iter().enumerate().map(|(place, edge)| {
+            let (lane, edge, target) = (regions.lanes[*edge], &plan.edges[*edge], first + TARGETS_PER_LANE * place);
+            Outlet::new(segment, edge, lane, plan.nodes[edge.to].worker, target)
+        });
+        let outlets: Vec<Outlet> = outlets.collect();
         if step.current(FINISHED) != 0 {
             // The predecessor may have died between its last commit and this.
             outlets.iter().for_each(|outlet| outlet.cursor().close());
@@ -240,4 +243,68 @@ pub(super) fn stamp(out: &mut Emitter<'_>, origin: Option<u32>) {
             header.origin = origin;
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Field, FieldType};
+    use crate::pipeline::{Graph, Output, PlanError, Poll, Source, SourceIo};
+    use crate::stage::Decimate;
+    use crate::topology::Topology;
+
+    /// A source for which the test emits.
+    struct Numbers;
+
+    impl Source for Numbers {
+        fn kind(&self) -> &'static str {
+            "numbers"
+        }
+
+        fn plan(&mut self) -> Result<Output, PlanError> {
+            let schema = Schema::new(vec![Field::new("n", "", FieldType::I64)])?;
+            Ok(Output { schema, state_size: 8, max_per_step: 8, rate: 1.0 })
+        }
+
+        fn resume(&mut self, _: &mut [u8], _: &mut dyn SourceIo) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn poll(&mut self, _: &mut [u8], _: &mut Emitter<'_>, _: &mut dyn SourceIo) -> io::Result<Poll> {
+            Ok(Poll::Waiting)
+        }
+    }
+
+    fn emit(core: &mut Core, count: usize, bells: &[EventFd]) {
+        let draft = core.begin(count);
+        let mut out = draft.out.unwrap();
+        (0..count).for_each(|_| out.emit(|_| {}));
+        core.commit(&[], count, bells).unwrap();
+    }
+
+    #[test]
+    fn a_worker_killed_between_seal_and_stores_goes_on_behind_what_it_took() {
+        let mut graph = Graph::new();
+        graph.source("numbers", Numbers);
+        graph.stage("all", ["numbers"], Decimate::new(1));
+        let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
+        let regions = plan.regions(None).unwrap();
+        let segment = Segment::create(&regions.layout).unwrap();
+        let bells: Vec<EventFd> = plan.workers.iter().map(|_| EventFd::new().unwrap()).collect();
+        let mut numbers = Core::recover(&plan, &regions, &segment, 0);
+        emit(&mut numbers, 5, &bells);
+
+        let mut killed = Core::recover(&plan, &regions, &segment, 1);
+        assert_eq!(killed.inlets[0].fill(BATCH).unwrap(), 5);
+        killed.inlets[0].take(3, &mut killed.step);
+        killed.step.seal();
+        drop(killed);
+
+        let mut next = Core::recover(&plan, &regions, &segment, 1);
+        assert_eq!(next.inlets[0].waiting().unwrap(), 2);
+        assert_eq!(next.inlets[0].fill(BATCH).unwrap(), 2);
+        emit(&mut numbers, 1, &bells);
+        assert_eq!(next.inlets[0].fill(BATCH).unwrap(), 3);
+        assert_eq!(next.inlets[0].record(0).header().seq, 4);
+    }
 }

@@ -15,6 +15,21 @@ pub(super) type Step = Transaction<SharedRef<IntentWords>, SharedRef<AtomicU64>>
 /// The words that a step changes, collected while the node is put together.
 pub(super) type Targets = Vec<SharedRef<AtomicU64>>;
 
+/// Words of each end of a lane that a step changes.
+pub(super) const TARGETS_PER_LANE: usize = 2;
+
+/// The words that the consumer of a lane changes, in the order an [`Inlet`] expects.
+pub(super) fn consumer_targets(segment: &Segment, regions: LaneRegions) -> [SharedRef<AtomicU64>; TARGETS_PER_LANE] {
+    let words: SharedRef<LaneWords> = segment.shared(regions.words);
+    [words.map(|words| &words.consumer.0.head), words.map(|words| &words.consumer.0.skipped)]
+}
+
+/// The words that the producer of a lane changes, in the order an [`Outlet`] expects.
+pub(super) fn producer_targets(segment: &Segment, regions: LaneRegions) -> [SharedRef<AtomicU64>; TARGETS_PER_LANE] {
+    let words: SharedRef<LaneWords> = segment.shared(regions.words);
+    [words.map(|words| &words.producer.0.tail), words.map(|words| &words.producer.0.dropped)]
+}
+
 /// Where a node reads.
 #[derive(Debug)]
 pub(super) struct Inlet {
@@ -32,6 +47,7 @@ pub(super) struct Inlet {
 }
 
 impl Inlet {
+    /// Takes the lane up where it stands. The node's transaction must have been recovered before: it may move the position.
     pub(super) fn new(
         segment: &Segment,
         edge: &PlannedEdge,
@@ -39,11 +55,9 @@ impl Inlet {
         schema: Arc<Schema>,
         producer: usize,
         batch: usize,
-        targets: &mut Targets,
+        first_target: usize,
     ) -> Self {
         let words: SharedRef<LaneWords> = segment.shared(regions.words);
-        targets.push(words.map(|words| &words.consumer.0.head));
-        targets.push(words.map(|words| &words.consumer.0.skipped));
         let copies = (edge.overflow == Overflow::DropOldest).then(|| vec![0; batch * edge.slot_size / 8]);
         Self {
             cursor: ConsumerCursor::attach(words, edge.depth),
@@ -52,15 +66,10 @@ impl Inlet {
             copies,
             slot_size: edge.slot_size,
             first: 0,
-            head_target: targets.len() - 2,
-            skipped_target: targets.len() - 1,
+            head_target: first_target,
+            skipped_target: first_target + 1,
             peer: edge.crosses.then_some(producer),
         }
-    }
-
-    /// The recovery has moved our words: start from them.
-    pub(super) fn resume(&mut self, step: &Step) {
-        self.cursor.moved_to(step.current(self.head_target));
     }
 
     /// Looks for at most `max` messages (the batch at most).
@@ -157,29 +166,23 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
+    /// As [`Inlet::new`].
     pub(super) fn new(
         segment: &Segment,
         edge: &PlannedEdge,
         regions: LaneRegions,
         consumer: usize,
-        targets: &mut Targets,
+        first_target: usize,
     ) -> Self {
         let words: SharedRef<LaneWords> = segment.shared(regions.words);
-        targets.push(words.map(|words| &words.producer.0.tail));
-        targets.push(words.map(|words| &words.producer.0.dropped));
         Self {
             cursor: ProducerCursor::attach(words, edge.depth),
             slots: Slots::new(segment, regions.slots, edge.depth, edge.slot_size),
             overflow: edge.overflow,
-            tail_target: targets.len() - 2,
-            dropped_target: targets.len() - 1,
+            tail_target: first_target,
+            dropped_target: first_target + 1,
             peer: edge.crosses.then_some(consumer),
         }
-    }
-
-    /// The recovery has moved our words: start from them.
-    pub(super) fn resume(&mut self, step: &Step) {
-        self.cursor.moved_to(step.current(self.tail_target));
     }
 
     /// How many messages a step may emit as far as this lane is concerned.

@@ -118,12 +118,7 @@ impl<I: Deref<Target = IntentWords>, T: Deref<Target = AtomicU64>> Transaction<I
 
     /// Makes all of the step true.
     pub fn commit(&mut self) {
-        for (logged, value) in self.intent.values.iter().zip(&self.next) {
-            // ORDER(phase): Relaxed, sealed by the store of the phase.
-            logged.store(*value, Ordering::Relaxed);
-        }
-        // ORDER(phase): Release, the values (and the slots and state they speak of) before it.
-        self.intent.phase.store(COMMITTING, Ordering::Release);
+        self.seal();
         for ((target, value), current) in self.targets.iter().zip(&self.next).zip(&mut self.current) {
             // A word that does not change is not stored: its readers keep their copy of the line.
             if value != current {
@@ -136,6 +131,16 @@ impl<I: Deref<Target = IntentWords>, T: Deref<Target = AtomicU64>> Transaction<I
         self.intent.phase.store(IDLE, Ordering::Release);
         // The next step's values must not be written before this phase.
         compiler_fence(Ordering::SeqCst);
+    }
+
+    /// Writes the step down: from here on it has happened, though none of its words is stored yet.
+    pub(crate) fn seal(&mut self) {
+        for (logged, value) in self.intent.values.iter().zip(&self.next) {
+            // ORDER(phase): Relaxed, sealed by the store of the phase.
+            logged.store(*value, Ordering::Relaxed);
+        }
+        // ORDER(phase): Release, the values (and the slots and state they speak of) before it.
+        self.intent.phase.store(COMMITTING, Ordering::Release);
     }
 }
 

@@ -50,14 +50,14 @@ impl Drop for StopSignals {
     }
 }
 
-/// Sets a forked worker's signals: nothing blocked, all at their default, but SIGINT and SIGHUP
-/// ignored (a Ctrl-C goes to the whole process group; the supervisor decides what it means) and
+/// Sets a forked worker's signals: nothing blocked, all at their default, but SIGINT, SIGHUP and SIGTERM
+/// ignored (they may go to the whole process group; the supervisor decides what they mean) and
 /// SIGPIPE and SIGXFSZ ignored (they come back as errors).
 ///
 /// # Errors
 /// What the system answered.
 pub fn reset_in_worker() -> io::Result<()> {
-    for number in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGPIPE, Signal::SIGXFSZ] {
+    for number in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGPIPE, Signal::SIGXFSZ] {
         // SAFETY: SIG_IGN installs no handler, so no code of ours can run in a signal's context.
         unsafe { signal(number, SigHandler::SigIgn) }?;
     }
