@@ -15,7 +15,7 @@ use crate::process::{Child, Identity, spawn};
 use crate::source::Temperature;
 use crate::supervisor::{Crew, Event, Wish};
 use crate::sys::clock::monotonic_ns;
-use crate::sys::wait;
+use crate::sys::{stderr, wait};
 use crate::topology::Topology;
 
 /// How often the demo looks at its clock and at the instruments' books.
@@ -110,7 +110,7 @@ fn start_instruments(
                 std::thread::park();
             },
             Err(error) => {
-                eprintln!("pinring: the demo's instruments: {error}");
+                stderr::say(&format!("pinring: the demo's instruments: {error}"));
                 1
             }
         }

@@ -1,11 +1,11 @@
 //! Log records to stderr: for a person with the time of day, for journald with the priority it understands.
 
-use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::sys::clock::realtime_ns;
+use crate::sys::stderr;
 
 /// Lines waiting for the live table, which owns the screen.
 pub(super) type Screen = Arc<Mutex<Option<Vec<String>>>>;
@@ -65,8 +65,7 @@ impl Log for Logger {
                 return;
             }
         }
-        // Nobody is left to tell if stderr does not take it.
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
+        stderr::say(&line);
     }
 
     fn flush(&self) {}

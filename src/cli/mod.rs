@@ -15,6 +15,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::sys::stderr;
+
 pub use arguments::Arguments;
 use arguments::Verb;
 
@@ -45,7 +47,8 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("pinring: {error:#}");
+            // The messages name their causes themselves.
+            stderr::say(&format!("pinring: {error}"));
             ExitCode::from(exit::FAILED)
         }
     }

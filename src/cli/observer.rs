@@ -8,6 +8,7 @@ use crate::dash::{Live, Rates, status_line};
 use crate::pipeline::{System, log_event};
 use crate::supervisor::{Event, Wish};
 use crate::sys::clock::monotonic_ns;
+use crate::sys::stderr;
 
 /// How often the live table is drawn.
 const DRAW: Duration = Duration::from_millis(250);
@@ -96,6 +97,6 @@ impl Observer {
         if let Ok(mut screen) = self.screen.lock() {
             lines.extend(screen.take().unwrap_or_default());
         }
-        lines.iter().for_each(|line| eprintln!("{line}"));
+        lines.iter().for_each(|line| stderr::say(line));
     }
 }

@@ -9,13 +9,13 @@ use crate::config::{self, Config};
 use crate::dash::{closing_json, closing_text};
 use crate::pipeline::{Plan, Report, System};
 use crate::supervisor::{Event, Wish};
-use crate::sys::memory;
+use crate::sys::{memory, stderr};
 use crate::topology::Topology;
 
 /// Prints a configuration's errors, in colour where a person reads; the exit code.
 pub(super) fn refuse(error: &config::ConfigError) -> u8 {
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    eprintln!("{}", error.render(colour));
+    stderr::say(&error.render(colour));
     exit::CONFIG
 }
 
@@ -73,7 +73,7 @@ fn conclude(system: &System, report: &Report, json: bool, stdout_is_data: bool) 
         closing_text(system.plan(), report, &files)
     };
     if stdout_is_data {
-        eprint!("{text}");
+        stderr::say(&text);
     } else {
         // A reader that has gone does not change how the run went.
         let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());

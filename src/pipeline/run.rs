@@ -4,7 +4,7 @@ use super::graph::{Graph, GraphError};
 use super::status::Status;
 use super::system::{SetupError, System};
 use crate::supervisor::{Backoff, Event, Outcome, SuperviseError, Supervisor, Wish};
-use crate::sys::{affinity, signal};
+use crate::sys::affinity;
 use crate::topology::{Topology, TopologyError};
 
 /// Why a graph did not run.
@@ -76,8 +76,6 @@ impl System {
         supervisor: Supervisor,
         observe: impl FnMut(&mut Self, Event<'_>) -> Wish,
     ) -> Result<Report, SuperviseError> {
-        // Without them a closed reader or a file-size limit would end the supervisor.
-        let _ = signal::ignore_write_signals();
         // Not being able to move is no reason not to supervise.
         let before = affinity::allowed().and_then(|before| affinity::pin_to(self.plan.housekeeping).map(|()| before));
         let outcome = supervisor.run(self, observe);

@@ -16,8 +16,8 @@ use crate::shm::{Segment, SegmentError, SharedRef};
 use crate::supervisor::Crew;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::eventfd::EventFd;
-use crate::sys::memory;
 use crate::sys::socket::Channel;
+use crate::sys::{memory, signal};
 use crate::trace::{LogReader, LogWriter, SLOT_COUNT, SLOT_SIZE};
 
 /// Why a planned graph could not be set up. Nothing has been started.
@@ -62,6 +62,8 @@ impl System {
     /// # Errors
     /// If memory or descriptors are not to be had.
     pub fn set_up(graph: Graph, plan: Plan) -> Result<Self, SetupError> {
+        // Without this a file-size limit (which counts for shared memory, too) or a closed reader would end the process.
+        let _ = signal::ignore_write_signals();
         let regions = plan.regions(memory::available())?;
         let segment = Segment::create(&regions.layout)?;
         let mut nodes: Vec<(String, NodeKind)> = graph.nodes.into_iter().map(|node| (node.name, node.kind)).collect();

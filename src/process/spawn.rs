@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::codes;
 use crate::sys::fork::{Side, exit_now, fork, own_pid, parent_pid, thread_count};
 use crate::sys::pidfd::PidFd;
-use crate::sys::{affinity, fd, prctl, signal};
+use crate::sys::{affinity, fd, prctl, signal, stderr};
 
 /// Who a child is to be.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +80,7 @@ fn live(identity: Identity<'_>, parent: i32, body: impl FnOnce() -> i32) -> i32 
         Ok(false) => codes::ORPHAN,
         Err(error) => {
             // There is no log ring yet, and the supervisor's stderr is ours, too.
-            eprintln!("pinring: worker `{}`: cannot set up the process: {error}", identity.name);
+            stderr::say(&format!("pinring: worker `{}`: cannot set up the process: {error}", identity.name));
             codes::PROLOGUE
         }
     }

@@ -20,6 +20,7 @@ pub mod prctl;
 pub mod pty;
 pub mod signal;
 pub mod socket;
+pub mod stderr;
 pub mod termination;
 pub mod termios;
 pub mod timerfd;

@@ -1,6 +1,6 @@
 //! Why a line is no usable sentence.
 
-/// Why [`parse`](super::parse) refused a line.
+/// Why [`parse()`](super::parse()) refused a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NmeaError {

@@ -1,6 +1,6 @@
 //! NMEA 0183 (IEC 61162-1): sentences, and the positions that several of them make together.
 //!
-//! [`parse`] reads one line: RMC, GGA, GNS, GSA, GSV, VTG, GLL, ZDA of any talker (GP, GN, GL, GA,
+//! [`parse()`] reads one line: RMC, GGA, GNS, GSA, GSV, VTG, GLL, ZDA of any talker (GP, GN, GL, GA,
 //! GB, BD, QZ, II ...), and Garmin's PGRMZ. The checksum comes first: a line whose `*hh` is wrong is never looked into.
 //!
 //! A receiver tells one fix in several sentences. An [`Assembler`] merges those of one *epoch* (the
