@@ -52,7 +52,7 @@ fn play(log: &Path) -> Vec<Decoded> {
         }
         let sent = device.send(&pending);
         pending.drain(..sent);
-        if pending.is_empty() && device.unread() == 0 { Wish::Stop } else { Wish::Continue }
+        if pending.is_empty() && device.is_read() { Wish::Stop } else { Wish::Continue }
     });
     assert_eq!(report.unwrap().outcome.killed, 0);
     read_fixes(&out)

@@ -132,6 +132,10 @@ impl<'n> SinkRun<'n> {
             }
             Err(error) => {
                 self.failed(&error);
+                // What the step had written does not count: it is taken back at once, not only at the next try, so that whoever
+                // looks meanwhile (or finds the file after the end) sees committed messages only.
+                let _ = self.sink.resume(self.core.begin(0).state);
+                self.core.abort();
                 Ok(())
             }
         }
