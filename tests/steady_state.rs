@@ -97,11 +97,13 @@ impl Source for Lines {
     }
 }
 
-/// A CSV sink that counts the allocations of its worker from row `WARM` to row `LAST` and leaves them in a file.
+/// A CSV sink that counts the allocations of its worker up to row `LAST` and leaves them in a file. It begins at row `WARM`, but
+/// not before the new file was made durable once, which opens its directory.
 struct Watched {
     csv: Csv,
     rows: u64,
-    before: u64,
+    is_synced: bool,
+    before: Option<u64>,
     note: std::path::PathBuf,
 }
 
@@ -124,11 +126,11 @@ impl Sink for Watched {
     fn write(&mut self, input: usize, record: &Record<'_>, state: &mut [u8]) -> io::Result<()> {
         self.csv.write(input, record, state)?;
         self.rows += 1;
-        if self.rows == WARM {
-            self.before = allocations();
+        if self.before.is_none() && self.rows >= WARM && self.is_synced {
+            self.before = Some(allocations());
         }
         if self.rows == LAST {
-            let new = allocations() - self.before;
+            let new = allocations() - self.before.unwrap();
             std::fs::write(&self.note, new.to_string())?;
         }
         Ok(())
@@ -140,6 +142,7 @@ impl Sink for Watched {
         self.csv.deadline_ns()
     }
     fn sync(&mut self, state: &mut [u8], last: bool) -> io::Result<()> {
+        self.is_synced = true;
         self.csv.sync(state, last)
     }
 }
@@ -165,8 +168,10 @@ fn nothing_is_allocated_on_the_way_from_source_to_file() {
     graph.source("lines", Lines(0));
     graph.stage("decode", ["lines"], Delimited::new(settings));
     graph.stage("mean", ["decode"], MovingAverage::new(16, vec!["count".into()]));
-    let csv = Csv::new(CsvOptions::new(data.to_str().unwrap()));
-    graph.sink("file", ["mean"], Watched { csv, rows: 0, before: 0, note: note.clone() });
+    let sync = Duration::from_millis(10);
+    let csv = Csv::new(CsvOptions { sync, ..CsvOptions::new(data.to_str().unwrap()) });
+    let watched = Watched { csv, rows: 0, is_synced: false, before: None, note: note.clone() };
+    graph.sink("file", ["mean"], watched);
     let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
     let supervisor = graph.supervisor(Duration::from_secs(1));
     let mut system = System::set_up(graph, plan).unwrap();
