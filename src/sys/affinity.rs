@@ -38,3 +38,38 @@ pub fn allow(cpus: &[usize]) -> io::Result<()> {
     }
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
+
+/// Which of `cpus` the calling thread could be pinned to, whatever its mask is now. Asks the kernel by moving there for a
+/// moment; the mask is afterwards what it was.
+///
+/// # Errors
+/// If the mask cannot be read or put back.
+pub fn reachable(cpus: &[usize]) -> io::Result<Vec<usize>> {
+    if cpus.is_empty() {
+        return Ok(Vec::new());
+    }
+    let before = allowed()?;
+    let reached = cpus.iter().copied().filter(|cpu| allow(&[*cpu]).is_ok()).collect();
+    allow(&before)?;
+    Ok(reached)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asking_what_is_reachable_leaves_the_mask_as_it_was() {
+        let before = allowed().unwrap();
+        allow(&before[..1]).unwrap();
+        let mut asked = before.clone();
+        asked.push(1_000_000);
+        assert_eq!(
+            reachable(&asked).unwrap(),
+            before,
+            "a narrowed mask is no bound, a thread that is not there is one"
+        );
+        assert_eq!(allowed().unwrap(), before[..1]);
+        allow(&before).unwrap();
+    }
+}

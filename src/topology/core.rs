@@ -24,7 +24,8 @@ pub struct Core {
 pub struct Topology {
     /// The cores.
     pub cores: Vec<Core>,
-    /// Hardware threads that this process may use by its affinity mask (which the cgroup's cpuset bounds).
+    /// Hardware threads that this process may use: its affinity mask, and the isolated ones that `isolcpus` took out of
+    /// every process's mask but that a worker can still be pinned to.
     pub affinity: Vec<usize>,
     /// Hardware threads that the cgroup's cpuset allows, where there is one.
     pub cpuset: Option<Vec<usize>>,
@@ -32,6 +33,8 @@ pub struct Topology {
     pub quota: Option<f64>,
     /// Hardware threads without a timer tick (nohz_full).
     pub tickless: Vec<usize>,
+    /// Whether this kernel knows nohz_full at all (CONFIG_NO_HZ_FULL).
+    pub knows_tickless: bool,
 }
 
 impl Topology {

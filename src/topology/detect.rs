@@ -36,6 +36,8 @@ pub enum TopologyError {
     NoCore,
 }
 
+const CPUS: &str = "sys/devices/system/cpu";
+
 /// The capacity of the fastest core, as the kernel scales it.
 const FULL: u32 = 1024;
 
@@ -45,8 +47,14 @@ impl Topology {
     /// # Errors
     /// If sysfs is not there.
     pub fn detect() -> Result<Self, TopologyError> {
-        let allowed = affinity::allowed().map_err(TopologyError::Affinity)?;
-        Self::from_root(Path::new("/"), &allowed)
+        let root = Path::new("/");
+        let cpus = root.join(CPUS);
+        let mut usable = affinity::allowed().map_err(TopologyError::Affinity)?;
+        let hidden = hidden_by_isolation(&usable, &list(&cpus.join("online"))?, &optional_list(&cpus.join("isolated")));
+        // The kernel has the last word: a container's cpuset may stand in the way.
+        usable.extend(affinity::reachable(&hidden).map_err(TopologyError::Affinity)?);
+        usable.sort_unstable();
+        Self::from_root(root, &usable)
     }
 
     /// Looks at the tree below `root` (`sys/devices/system/cpu`, `sys/fs/cgroup`, `proc/self/cgroup`), for a process that may
@@ -55,10 +63,11 @@ impl Topology {
     /// # Errors
     /// If the tree lacks what every kernel shows, or no core is allowed.
     pub fn from_root(root: &Path, affinity: &[usize]) -> Result<Self, TopologyError> {
-        let cpus = root.join("sys/devices/system/cpu");
+        let cpus = root.join(CPUS);
         let online = list(&cpus.join("online"))?;
         let isolated = optional_list(&cpus.join("isolated"));
         let tickless = optional_list(&cpus.join("nohz_full"));
+        let knows_tickless = cpus.join("nohz_full").exists();
         let cpuset = cgroup_file(root, "cpuset.cpus.effective").and_then(|text| parse_cpulist(&text).ok());
         let cpuset = cpuset.filter(|cpus| !cpus.is_empty());
         let usable = |cpu: &usize| affinity.contains(cpu) && cpuset.as_ref().is_none_or(|set| set.contains(cpu));
@@ -73,8 +82,19 @@ impl Topology {
         if !cores.iter().any(|core| core.allowed) {
             return Err(TopologyError::NoCore);
         }
-        Ok(Self { cores, affinity: affinity.to_vec(), cpuset, quota: quota(root), tickless })
+        Ok(Self { cores, affinity: affinity.to_vec(), cpuset, quota: quota(root), tickless, knows_tickless })
     }
+}
+
+/// The isolated threads that a process lacks in its mask only because of `isolcpus`.
+///
+/// With it the kernel starts init on the other threads (`sched_init_smp`), and every process inherits that mask; pinning to
+/// an isolated thread is nevertheless what they are for. A mask that is narrower than that is somebody's wish (taskset,
+/// `CPUAffinity=`) and is kept.
+fn hidden_by_isolation(mask: &[usize], online: &[usize], isolated: &[usize]) -> Vec<usize> {
+    let (kept, open): (Vec<usize>, Vec<usize>) = online.iter().partition(|cpu| isolated.contains(cpu));
+    let is_default = mask.iter().filter(|cpu| online.contains(cpu)).eq(open.iter());
+    if is_default { kept } else { Vec::new() }
 }
 
 fn core(cpus: &Path, cpu: usize, online: &[usize], isolated: &[usize], usable: impl Fn(&usize) -> bool) -> Core {
@@ -86,15 +106,15 @@ fn core(cpus: &Path, cpu: usize, online: &[usize], isolated: &[usize], usable: i
     let id = siblings.iter().copied().find(|sibling| usable(sibling));
     // Without cpu_capacity (x86) the highest clock tells fast cores from slow ones.
     let capacity = number("cpu_capacity").or_else(|| number("cpufreq/cpuinfo_max_freq")).unwrap_or(i64::from(FULL));
-    // The kernel says -1 where it knows no cluster.
-    let cluster = number("topology/cluster_id").filter(|id| *id >= 0);
     let package = number("topology/physical_package_id").filter(|id| *id >= 0).unwrap_or(0);
+    // -1 or 65535: the kernel knows no cluster. Kernels before 5.16 have no such file; on ARM they call a cluster a package.
+    let cluster = number("topology/cluster_id").filter(|id| (0..0xFFFF).contains(id)).unwrap_or(package);
     Core {
         id: id.unwrap_or(cpu),
         isolated: id.is_some_and(|id| isolated.contains(&id)),
         allowed: id.is_some(),
         siblings,
-        cluster: cluster.and_then(|id| usize::try_from(id).ok()).unwrap_or(0),
+        cluster: usize::try_from(cluster).unwrap_or(0),
         package: usize::try_from(package).unwrap_or(0),
         capacity: u32::try_from(capacity).unwrap_or(FULL),
     }
@@ -173,19 +193,79 @@ mod tests {
         assert!(matches!(Topology::from_root(root.path(), &[9]), Err(TopologyError::NoCore)));
     }
 
+    /// Files of one hardware thread: capacity, highest clock in kHz, cluster and package; what a kernel lacks is `None`.
+    type Thread = (Option<u32>, Option<u32>, Option<i64>, i64);
+
+    /// A board whose threads are cores of their own.
+    fn board(threads: &[Thread]) -> tempfile::TempDir {
+        let siblings: Vec<String> = (0..threads.len()).map(|cpu| cpu.to_string()).collect();
+        let rows: Vec<_> = siblings.iter().map(String::as_str).zip(threads).collect();
+        let rows: Vec<_> = rows.iter().map(|(own, thread)| (*own, thread.0, thread.2.unwrap_or(-1))).collect();
+        let root = tree(&rows, "\n");
+        for (cpu, (_, clock, cluster, package)) in threads.iter().enumerate() {
+            let own = root.path().join(CPUS).join(format!("cpu{cpu}"));
+            fs::write(own.join("topology/physical_package_id"), format!("{package}\n")).unwrap();
+            if cluster.is_none() {
+                fs::remove_file(own.join("topology/cluster_id")).unwrap();
+            }
+            if let Some(clock) = clock {
+                fs::create_dir_all(own.join("cpufreq")).unwrap();
+                fs::write(own.join("cpufreq/cpuinfo_max_freq"), format!("{clock}\n")).unwrap();
+            }
+        }
+        root
+    }
+
+    /// A board's name, its threads, and the capacity and cluster that each of its cores must be given.
+    type Case = (&'static str, Vec<Thread>, Vec<(u32, usize)>);
+
     #[test]
-    fn big_and_little_cores_are_told_apart() {
-        let threads: Vec<String> = (0..8).map(|cpu| cpu.to_string()).collect();
-        let rows = threads.iter().enumerate();
-        let rows: Vec<_> = rows
-            .map(|(cpu, own)| (own.as_str(), Some(if cpu < 4 { 414 } else { 1024 }), i64::from(cpu >= 4)))
-            .collect();
-        let root = tree(&rows, "4-5\n");
-        let topology = Topology::from_root(root.path(), &(0..8).collect::<Vec<_>>()).unwrap();
-        assert_eq!((topology.cores[0].capacity, topology.cores[0].cluster), (414, 0));
-        assert_eq!((topology.cores[7].capacity, topology.cores[7].cluster), (1024, 1));
-        let isolated: Vec<_> = topology.cores.iter().filter(|core| core.isolated).map(|core| core.id).collect();
-        assert_eq!(isolated, [4, 5]);
+    fn boards_are_read_as_their_kernels_show_them() {
+        let little = |cluster, package| (Some(414), Some(1_800_000), cluster, package);
+        let big = |cluster, package| (Some(1024), Some(2_400_000), cluster, package);
+        let cases: [Case; 5] = [
+            ("Pi 4, 32-bit kernel", vec![(None, Some(1_500_000), None, 0); 4], vec![(1024, 0); 4]),
+            ("Pi 5", vec![(Some(1024), Some(2_400_000), Some(0), 0); 4], vec![(1024, 0); 4]),
+            (
+                "Orange Pi 5, mainline: three clusters",
+                [vec![little(Some(0), 0); 4], vec![big(Some(1), 0); 2], vec![big(Some(2), 0); 2]].concat(),
+                [vec![(414, 0); 4], vec![(1024, 1); 2], vec![(1024, 2); 2]].concat(),
+            ),
+            (
+                "Orange Pi 5, 5.10: clusters shown as packages",
+                [vec![little(None, 0); 4], vec![big(None, 1); 2], vec![big(None, 2); 2]].concat(),
+                [vec![(414, 0); 4], vec![(1024, 1); 2], vec![(1024, 2); 2]].concat(),
+            ),
+            (
+                "x86 with fast and slow cores, told apart by their clocks",
+                vec![(None, Some(4_800_000), Some(65_535), 0), (None, Some(3_600_000), Some(65_535), 0)],
+                vec![(1024, 0), (768, 0)],
+            ),
+        ];
+        for (name, threads, expected) in cases {
+            let root = board(&threads);
+            let topology = Topology::from_root(root.path(), &(0..threads.len()).collect::<Vec<_>>()).unwrap();
+            let found: Vec<_> = topology.cores.iter().map(|core| (core.capacity, core.cluster)).collect();
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn isolated_cores_are_marked() {
+        let root = tree(&[("0", None, 0), ("1", None, 0), ("2", None, 0)], "1-2\n");
+        fs::write(root.path().join(CPUS).join("nohz_full"), "2\n").unwrap();
+        let topology = Topology::from_root(root.path(), &[0, 1, 2]).unwrap();
+        assert_eq!(topology.cores.iter().map(|core| core.isolated).collect::<Vec<_>>(), [false, true, true]);
+        assert_eq!((topology.tickless, topology.knows_tickless), (vec![2], true));
+    }
+
+    #[test]
+    fn isolcpus_does_not_put_its_cores_out_of_reach() {
+        let online = [0, 1, 2, 3];
+        assert_eq!(hidden_by_isolation(&[0, 1], &online, &[2, 3]), [2, 3], "the mask every process inherits");
+        assert!(hidden_by_isolation(&[0], &online, &[2, 3]).is_empty(), "narrowed by somebody");
+        assert!(hidden_by_isolation(&[0, 1, 2], &online, &[2, 3]).is_empty(), "chosen by somebody");
+        assert!(hidden_by_isolation(&online, &online, &[]).is_empty());
     }
 
     #[test]
