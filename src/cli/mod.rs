@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod columns;
 mod demo;
 mod generate;
 mod logger;

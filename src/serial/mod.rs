@@ -5,4 +5,4 @@ mod ports;
 
 pub use crate::sys::termios::{DataBits, Flow, Parity};
 pub use port::{OpenError, Port, PortSettings};
-pub use ports::{PortInfo, ports};
+pub use ports::{PortInfo, PortList, ports};
