@@ -19,6 +19,10 @@ pub struct TemperatureSensor {
 pub fn temperatures(root: &Path) -> Vec<TemperatureSensor> {
     let mut found: Vec<(String, PathBuf)> = Vec::new();
     for chip in folders(&root.join("sys/class/hwmon")) {
+        // The kernel shows most thermal zones as chips too; one column for one sensor is enough.
+        if chip.join("device").canonicalize().is_ok_and(|device| is_zone(&device)) {
+            continue;
+        }
         let name = line(&chip.join("name")).unwrap_or_else(|| "hwmon".into());
         for input in inputs(&chip) {
             let stem = input.file_name().and_then(|name| name.to_str()).unwrap_or_default().trim_end_matches("_input");
@@ -27,8 +31,7 @@ pub fn temperatures(root: &Path) -> Vec<TemperatureSensor> {
         }
     }
     for zone in folders(&root.join("sys/class/thermal")) {
-        let is_zone = zone.file_name().is_some_and(|name| name.to_string_lossy().starts_with("thermal_zone"));
-        if is_zone && zone.join("temp").exists() {
+        if is_zone(&zone) && zone.join("temp").exists() {
             let name = line(&zone.join("type")).unwrap_or_else(|| "zone".into());
             found.push((name, zone.join("temp")));
         }
@@ -59,6 +62,10 @@ impl TemperatureSensor {
         let millis: i32 = std::str::from_utf8(&text[..count]).ok()?.trim().parse().ok()?;
         Some(f64::from(millis) / 1000.0)
     }
+}
+
+fn is_zone(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("thermal_zone"))
 }
 
 fn folders(class: &Path) -> Vec<PathBuf> {
@@ -119,6 +126,20 @@ mod tests {
         let values: Vec<_> =
             sensors.iter().map(|sensor| TemperatureSensor::read(&File::open(&sensor.path)).unwrap()).collect();
         assert_eq!(values, [48.312, -1.5, 50.0, 51.0]);
+    }
+
+    #[test]
+    fn a_thermal_zone_that_is_shown_as_a_chip_too_is_one_sensor() {
+        let root = board(&[
+            ("sys/class/thermal/thermal_zone0/type", "cpu-thermal\n"),
+            ("sys/class/thermal/thermal_zone0/temp", "50000\n"),
+            ("sys/class/hwmon/hwmon0/name", "cpu_thermal\n"),
+            ("sys/class/hwmon/hwmon0/temp1_input", "50000\n"),
+        ]);
+        let class = root.path().join("sys/class");
+        std::os::unix::fs::symlink(class.join("thermal/thermal_zone0"), class.join("hwmon/hwmon0/device")).unwrap();
+        let names: Vec<_> = temperatures(root.path()).into_iter().map(|sensor| sensor.name).collect();
+        assert_eq!(names, ["cpu_thermal"]);
     }
 
     #[test]

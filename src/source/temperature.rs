@@ -75,8 +75,132 @@ impl Source for Temperature {
                 }
             });
             // Multiples of the interval, whatever was late; what was missed is not made up for.
-            *due = now - now % self.interval_ns + self.interval_ns;
+            *due = (now - now % self.interval_ns).saturating_add(self.interval_ns);
         }
         Ok(Poll::Until(*due))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::fd::BorrowedFd;
+
+    use super::*;
+    use crate::pipeline::Counters;
+
+    struct Clock {
+        now_ns: u64,
+        draining: bool,
+    }
+
+    impl SourceIo for Clock {
+        fn now_ns(&self) -> u64 {
+            self.now_ns
+        }
+        fn utc_ns(&self) -> i64 {
+            5
+        }
+        fn is_draining(&self) -> bool {
+            self.draining
+        }
+        fn keep(&mut self, _: BorrowedFd<'_>) -> io::Result<()> {
+            Ok(())
+        }
+        fn forget(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A board with two thermal zones.
+    fn board() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (zone, kind, value) in [("thermal_zone0", "cpu", "40000\n"), ("thermal_zone1", "gpu", "41500\n")] {
+            let folder = root.path().join("sys/class/thermal").join(zone);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("type"), kind).unwrap();
+            fs::write(folder.join("temp"), value).unwrap();
+        }
+        root
+    }
+
+    /// One step of `source` at `now_ns`: what it says, and the values of each message.
+    fn step(source: &mut Temperature, output: &Output, state: &mut [u64], now_ns: u64) -> (Poll, Vec<[f64; 2]>) {
+        let mut slots = vec![0u64; Emitter::stride(&output.schema) / 8];
+        let mut counters = Counters::default();
+        let mut out = Emitter::new(&output.schema, bytemuck::cast_slice_mut(&mut slots), &mut counters);
+        let mut clock = Clock { now_ns, draining: false };
+        let poll = source.poll(bytemuck::cast_slice_mut(state), &mut out, &mut clock).unwrap();
+        (poll, out.records().map(|record| [record.f64(0), record.f64(1)]).collect())
+    }
+
+    fn started(root: &Path, state: &mut [u64]) -> (Temperature, Output) {
+        let mut source = Temperature::new(Duration::from_nanos(100)).below(root);
+        let output = source.plan().unwrap();
+        let mut clock = Clock { now_ns: 0, draining: false };
+        source.resume(bytemuck::cast_slice_mut(state), &mut clock).unwrap();
+        (source, output)
+    }
+
+    #[test]
+    fn every_sensor_is_a_column_in_degrees() {
+        let output = started(board().path(), &mut [0]).1;
+        assert_eq!(output.schema.to_string(), "cpu [degC] f64, gpu [degC] f64");
+        assert_eq!((output.state_size, output.max_per_step, output.rate), (8, 1, 1e7));
+    }
+
+    #[test]
+    fn sensors_are_read_afresh_at_each_interval_and_not_between() {
+        let (root, mut state) = (board(), [0]);
+        let (mut source, output) = started(root.path(), &mut state);
+        assert_eq!(step(&mut source, &output, &mut state, 1_030), (Poll::Until(1_100), vec![[40.0, 41.5]]));
+        fs::write(root.path().join("sys/class/thermal/thermal_zone0/temp"), "-2000\n").unwrap();
+        assert_eq!(step(&mut source, &output, &mut state, 1_099), (Poll::Until(1_100), vec![]));
+        assert_eq!(step(&mut source, &output, &mut state, 1_350), (Poll::Until(1_400), vec![[-2.0, 41.5]]));
+    }
+
+    #[test]
+    fn a_restarted_worker_keeps_the_beat() {
+        let (root, mut state) = (board(), [0]);
+        let (mut source, output) = started(root.path(), &mut state);
+        assert_eq!(step(&mut source, &output, &mut state, 1_000).1.len(), 1);
+        let (mut source, output) = started(root.path(), &mut state);
+        assert_eq!(step(&mut source, &output, &mut state, 1_050), (Poll::Until(1_100), vec![]));
+    }
+
+    #[test]
+    fn a_sensor_that_gives_nothing_is_missing_and_the_others_go_on() {
+        let (root, mut state) = (board(), [0]);
+        let (mut source, output) = started(root.path(), &mut state);
+        fs::write(root.path().join("sys/class/thermal/thermal_zone0/temp"), "").unwrap();
+        let values = step(&mut source, &output, &mut state, 1_000).1;
+        assert!(values[0][0].is_nan());
+        assert_eq!(values[0][1], 41.5);
+    }
+
+    #[test]
+    fn draining_ends_it_at_once() {
+        let (root, mut state) = (board(), [0u64]);
+        let (mut source, output) = started(root.path(), &mut state);
+        let mut counters = Counters::default();
+        let mut out = Emitter::new(&output.schema, &mut [], &mut counters);
+        let mut clock = Clock { now_ns: 9, draining: true };
+        let poll = source.poll(bytemuck::cast_slice_mut(&mut state), &mut out, &mut clock).unwrap();
+        assert_eq!(poll, Poll::Finished);
+    }
+
+    #[test]
+    fn a_machine_without_a_sensor_is_refused_with_the_reason() {
+        let root = tempfile::tempdir().unwrap();
+        let error = Temperature::new(Duration::from_secs(1)).below(root.path()).plan().unwrap_err();
+        assert!(error.message.contains("no temperature sensor"), "{error}");
+    }
+
+    #[test]
+    fn an_interval_longer_than_any_uptime_is_no_accident() {
+        let (root, mut state) = (board(), [0]);
+        let (mut source, output) = started(root.path(), &mut state);
+        source.interval_ns = (1 << 63) + 1;
+        assert_eq!(step(&mut source, &output, &mut state, (1 << 63) + 2).0, Poll::Until(u64::MAX));
     }
 }
