@@ -13,10 +13,8 @@
 
 mod support;
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use pinring::message::{Field, FieldType, Header, Record, Schema};
@@ -25,6 +23,8 @@ use pinring::pipeline::{
 };
 use pinring::supervisor::{Event, Wish};
 use pinring::topology::Topology;
+
+use support::length_file::LengthFile;
 
 fn numbers() -> Schema {
     Schema::new(vec![Field::new("n", "", FieldType::I64), Field::new("sum", "", FieldType::I64)]).unwrap()
@@ -84,11 +84,9 @@ impl Stage for Sum {
     }
 }
 
-/// Writes each message as three words into a file whose length is its state.
+/// Writes each message as three words.
 struct Words {
-    path: PathBuf,
-    file: Option<File>,
-    buffer: Vec<u8>,
+    file: LengthFile,
     fail_every: u64,
     writes: u64,
 }
@@ -103,12 +101,7 @@ impl Sink for Words {
     }
 
     fn resume(&mut self, state: &mut [u8]) -> io::Result<()> {
-        let length: u64 = bytemuck::cast_slice(state)[0];
-        let file = File::options().create(true).truncate(false).write(true).read(true).open(&self.path)?;
-        file.set_len(length)?;
-        self.buffer.clear();
-        self.file = Some(file);
-        Ok(())
+        self.file.resume(state)
     }
 
     fn write(&mut self, _: usize, record: &Record<'_>, _: &mut [u8]) -> io::Result<()> {
@@ -117,16 +110,12 @@ impl Sink for Words {
             return Err(io::Error::other("an error on purpose"));
         }
         let words = [record.header().seq, record.i64(0).unwrap() as u64, record.i64(1).unwrap_or(0) as u64];
-        self.buffer.extend_from_slice(bytemuck::cast_slice(&words));
+        self.file.buffer.extend_from_slice(bytemuck::cast_slice(&words));
         Ok(())
     }
 
     fn flush(&mut self, state: &mut [u8]) -> io::Result<()> {
-        let length: &mut u64 = &mut bytemuck::cast_slice_mut(state)[0];
-        self.file.as_ref().unwrap().write_all_at(&self.buffer, *length)?;
-        *length += self.buffer.len() as u64;
-        self.buffer.clear();
-        Ok(())
+        self.file.flush(state)
     }
 }
 
@@ -137,7 +126,7 @@ fn words(path: &Path) -> Vec<[u64; 3]> {
 }
 
 fn sink(path: &Path) -> Words {
-    Words { path: path.to_owned(), file: None, buffer: Vec::new(), fail_every: 0, writes: 0 }
+    Words { file: LengthFile::new(path), fail_every: 0, writes: 0 }
 }
 
 /// Runs the graph and kills a random worker every few milliseconds, `kills` times, then lets it end.

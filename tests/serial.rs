@@ -8,9 +8,7 @@
 
 mod support;
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,14 +20,11 @@ use pinring::source::Serial;
 use pinring::supervisor::{Event, Wish};
 use pinring::topology::Topology;
 
+use support::length_file::LengthFile;
 use support::pty::Device;
 
-/// Writes each line as it came; the file's length is its state.
-struct Lines {
-    path: PathBuf,
-    file: Option<File>,
-    buffer: Vec<u8>,
-}
+/// Writes each line as it came.
+struct Lines(LengthFile);
 
 impl Sink for Lines {
     fn kind(&self) -> &'static str {
@@ -41,25 +36,17 @@ impl Sink for Lines {
     }
 
     fn resume(&mut self, state: &mut [u8]) -> io::Result<()> {
-        let file = File::options().create(true).truncate(false).write(true).open(&self.path)?;
-        file.set_len(bytemuck::cast_slice(state)[0])?;
-        self.buffer.clear();
-        self.file = Some(file);
-        Ok(())
+        self.0.resume(state)
     }
 
     fn write(&mut self, _: usize, record: &Record<'_>, _: &mut [u8]) -> io::Result<()> {
-        self.buffer.extend_from_slice(record.bytes(0));
-        self.buffer.push(b'\n');
+        self.0.buffer.extend_from_slice(record.bytes(0));
+        self.0.buffer.push(b'\n');
         Ok(())
     }
 
     fn flush(&mut self, state: &mut [u8]) -> io::Result<()> {
-        let length: &mut u64 = &mut bytemuck::cast_slice_mut(state)[0];
-        self.file.as_ref().unwrap().write_all_at(&self.buffer, *length)?;
-        *length += self.buffer.len() as u64;
-        self.buffer.clear();
-        Ok(())
+        self.0.flush(state)
     }
 }
 
@@ -80,7 +67,7 @@ fn bench() -> Bench {
     graph.supervision.backoff_max = Duration::from_millis(1);
     let frame = FrameSettings { kind: FrameKind::Line { max: 40 }, crc: None };
     graph.source("port", Serial::new(&link, PortSettings::default(), frame, None));
-    graph.sink("lines", ["port"], Lines { path: out.clone(), file: None, buffer: Vec::new() });
+    graph.sink("lines", ["port"], Lines(LengthFile::new(&out)));
     let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
     let supervisor = graph.supervisor(Duration::from_millis(1));
     let system = System::set_up(graph, plan).unwrap();

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::arguments::DemoArguments;
 use super::observer::Observer;
-use super::run::files;
 use super::verdict::{Faults, Verdict};
 use super::{exit, logger};
 use crate::config;
@@ -41,12 +40,12 @@ impl Drop for Ports {
     }
 }
 
-/// The configuration, for this board and these folders.
-fn configuration(ports: &Path, data: &Path) -> String {
+/// The configuration, for this board, these folders and files of that name.
+fn configuration(ports: &Path, data: &Path, file: &str) -> String {
     let temperature = Temperature::is_available();
     let more = if temperature { ", \"board\"" } else { "" };
-    let text =
-        demo::CONFIG.replace("@MORE@", more).replace("@PORTS@", &escaped(ports)).replace("@DATA@", &escaped(data));
+    let text = demo::CONFIG.replace("@MORE@", more).replace("@FILE@", file);
+    let text = text.replace("@PORTS@", &escaped(ports)).replace("@DATA@", &escaped(data));
     if temperature { text + demo::TEMPERATURE } else { text }
 }
 
@@ -57,11 +56,13 @@ fn escaped(path: &Path) -> String {
 
 pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<u8> {
     if arguments.print_config {
-        let text = configuration(Path::new("/dev/serial/by-id"), &arguments.data);
+        let text = configuration(Path::new("/dev/serial/by-id"), &arguments.data, "{input}-{date}.csv");
         return super::show(|out| Ok(out.write_all(text.as_bytes())?));
     }
     let ports = Ports::make()?;
-    let mut config = config::parse(&configuration(&ports.0, &arguments.data), "the demo's configuration")?;
+    // No date: a demo over midnight keeps what it checks in one file.
+    let text = configuration(&ports.0, &arguments.data, "{input}.csv");
+    let mut config = config::parse(&text, "the demo's configuration")?;
     let plan = config.graph.plan(&Topology::detect()?)?;
     let ledger = Ledger::new()?;
     let player = Player::plug(&ports.0)
@@ -187,9 +188,11 @@ impl<'l> Show<'l> {
 
 fn conclude(system: &System, report: &Report, ledger: &Ledger, faults: Faults, arguments: &DemoArguments) -> u8 {
     let plan: &Plan = system.plan();
+    let written = system.written();
     let verdict = Verdict {
         accounts: demo::accounts(plan, &report.status, ledger),
-        files: Checked::all(files(system)),
+        files: Checked::all(written.files),
+        remarks: written.remarks,
         faults,
         report,
         plan,

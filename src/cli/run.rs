@@ -1,6 +1,6 @@
 //! `pinring run`: a configuration, until its sources end or somebody asks to stop.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::arguments::RunArguments;
 use super::observer::Observer;
@@ -56,21 +56,12 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
     Ok(if report.unexplained_loss() == 0 && report.outcome.killed == 0 { exit::OK } else { exit::LOSS })
 }
 
-/// The files that all sinks have written, with their sizes.
-pub(super) fn files(system: &System) -> Vec<(PathBuf, u64)> {
-    let paths = (0..system.plan().nodes.len()).flat_map(|node| system.files(node));
-    paths
-        .map(|path| (std::fs::metadata(&path).map_or(0, |meta| meta.len()), path))
-        .map(|(size, path)| (path, size))
-        .collect()
-}
-
 fn conclude(system: &System, report: &Report, json: bool, stdout_is_data: bool) {
-    let files = files(system);
+    let written = system.written();
     let text = if json {
-        format!("{:#}\n", closing_json(system.plan(), report, &files))
+        format!("{:#}\n", closing_json(system.plan(), report, &written))
     } else {
-        closing_text(system.plan(), report, &files)
+        closing_text(system.plan(), report, &written)
     };
     if stdout_is_data {
         stderr::say(&text);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::dash::{bytes, closing_json, count, hops, nanos};
 use crate::demo::{Account, Checked, unexplained};
-use crate::pipeline::{Plan, Report};
+use crate::pipeline::{Plan, Report, Written};
 
 /// The faults that the demo has caused, and when each was mended.
 #[derive(Debug, Default)]
@@ -60,6 +60,7 @@ impl Faults {
 pub(super) struct Verdict<'r> {
     pub(super) accounts: Vec<Account>,
     pub(super) files: Vec<Checked>,
+    pub(super) remarks: Vec<String>,
     pub(super) faults: Faults,
     pub(super) report: &'r Report,
     pub(super) plan: &'r Plan,
@@ -107,6 +108,9 @@ impl Verdict<'_> {
             let name = file.path.display().to_string();
             let _ = writeln!(text, "  {name:<44} {:>9}   {}", bytes(file.bytes), file.remark());
         }
+        for remark in &self.remarks {
+            let _ = writeln!(text, "  {remark}");
+        }
         self.last_words(&mut text);
         text
     }
@@ -136,8 +140,8 @@ impl Verdict<'_> {
 
     /// For machines.
     pub(super) fn json(&self) -> Value {
-        let files: Vec<_> = self.files.iter().map(|file| (file.path.clone(), file.bytes)).collect();
-        let mut all = closing_json(self.plan, self.report, &files);
+        let files = self.files.iter().map(|file| (file.path.clone(), file.bytes)).collect();
+        let mut all = closing_json(self.plan, self.report, &Written { files, remarks: self.remarks.clone() });
         let source = |account: &Account| {
             json!({
                 "name": account.instrument.name(), "sent": account.sent, "received": account.received,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::format::{bytes, count, nanos};
-use crate::pipeline::{Plan, Report, Status};
+use crate::pipeline::{Plan, Report, Status, Written};
 use crate::topology::Role;
 
 /// Latency at one node.
@@ -40,7 +40,7 @@ fn unexplained(status: &Status) -> u64 {
 }
 
 /// The report as text.
-pub fn closing_text(plan: &Plan, report: &Report, files: &[(std::path::PathBuf, u64)]) -> String {
+pub fn closing_text(plan: &Plan, report: &Report, written: &Written) -> String {
     let status = &report.status;
     let mut text = String::from("\nsources\n");
     for node in status.nodes.iter().filter(|node| node.role == Role::Source) {
@@ -67,17 +67,23 @@ pub fn closing_text(plan: &Plan, report: &Report, files: &[(std::path::PathBuf, 
         let [age, hop] = [age, hop].map(|times| times.map(nanos).join(" / "));
         text += &format!("  {node:<16} {age:<28} hop {hop}\n");
     }
-    if !files.is_empty() {
+    if !written.files.is_empty() {
         text += "\nfiles\n";
-        for (path, size) in files {
+        for (path, size) in &written.files {
             text += &format!("  {:<48} {:>10}\n", path.display().to_string(), bytes(*size));
+        }
+    }
+    if !written.remarks.is_empty() {
+        text += "\nnot as it should be\n";
+        for remark in &written.remarks {
+            text += &format!("  {remark}\n");
         }
     }
     text + &format!("\nunexplained loss: {}\n", unexplained(status))
 }
 
 /// The report for machines.
-pub fn closing_json(plan: &Plan, report: &Report, files: &[(std::path::PathBuf, u64)]) -> Value {
+pub fn closing_json(plan: &Plan, report: &Report, written: &Written) -> Value {
     let status = &report.status;
     let node = |node: &crate::pipeline::NodeStatus| {
         let counters = &node.counters;
@@ -101,7 +107,8 @@ pub fn closing_json(plan: &Plan, report: &Report, files: &[(std::path::PathBuf, 
         "nodes": status.nodes.iter().map(node).collect::<Vec<_>>(),
         "edges": status.edges.iter().map(edge).collect::<Vec<_>>(),
         "workers": status.workers.iter().map(worker).collect::<Vec<_>>(),
-        "files": files.iter().map(|(path, size)| json!({ "path": path, "bytes": size })).collect::<Vec<_>>(),
+        "files": written.files.iter().map(|(path, size)| json!({ "path": path, "bytes": size })).collect::<Vec<_>>(),
+        "remarks": written.remarks,
         "killed_at_stop": report.outcome.killed,
         "unexplained_loss": unexplained(status),
     })

@@ -20,7 +20,7 @@ pub use script::Script;
 pub use verdict::{Account, Checked, accounts, unexplained};
 
 /// The configuration that the demo runs; `@PORTS@` and `@DATA@` stand for the folders of its ports and
-/// files, `@MORE@` for more inputs of its sink.
+/// files, `@FILE@` for the names of the files, `@MORE@` for more inputs of its sink.
 pub const CONFIG: &str = include_str!("demo.toml");
 /// What is added to [`CONFIG`] on a board that has temperature sensors.
 pub const TEMPERATURE: &str = include_str!("temperature.toml");

@@ -164,6 +164,17 @@ impl Core {
         Ok(())
     }
 
+    /// A step of its own in which `drops[i]` messages of input `i` are dropped.
+    pub(super) fn skip(&mut self, drops: &[usize], bells: &[EventFd]) -> io::Result<()> {
+        self.begin(0);
+        for (inlet, count) in self.inlets.iter().zip(drops) {
+            if *count > 0 {
+                inlet.skip(*count, &mut self.step);
+            }
+        }
+        self.commit(&[], 0, bells)
+    }
+
     /// Moves the cursors and wakes who sleeps for what has changed.
     fn announce(&mut self, emitted: bool, bells: &[EventFd]) {
         self.outlets.iter_mut().for_each(|outlet| outlet.committed(&self.step));

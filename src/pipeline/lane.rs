@@ -121,6 +121,12 @@ impl Inlet {
         step.set(self.skipped_target, step.current(self.skipped_target) + skipped);
     }
 
+    /// The step drops the `count` messages that [`Self::fill`] found: they count as dropped, not as handled.
+    pub(super) fn skip(&self, count: usize, step: &mut Step) {
+        self.take(count, step);
+        step.set(self.skipped_target, step.next(self.skipped_target) + count as u64);
+    }
+
     /// The step is committed.
     pub(super) fn committed(&mut self, step: &Step) {
         self.cursor.moved_to(step.current(self.head_target));

@@ -293,6 +293,12 @@ pub trait Sink {
         None
     }
 
+    /// Whether nobody can ever read what is written from now on (the reader of a pipe has gone). Asked after a failed write;
+    /// the sink is then left alone, its messages are dropped and counted, and the run ends once no sink is left.
+    fn is_deserted(&self) -> bool {
+        false
+    }
+
     /// What the closing report must say about data in doubt (a file that vanished, a failed fsync), one sentence each,
     /// from `state`; empty where all is well.
     fn remarks(&self, state: &[u8]) -> Vec<String> {

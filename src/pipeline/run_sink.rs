@@ -8,8 +8,10 @@ use std::io;
 
 use super::core::{Core, Draft, corrupt};
 use super::lane::Inlet;
+use super::messages::{DESERTED, tell};
 use super::node::Sink;
 use super::plan::BATCH;
+use super::run_source::Port;
 use super::run_stage::{any_waiting, fill};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::eventfd::EventFd;
@@ -28,13 +30,15 @@ pub(super) struct SinkRun<'n> {
     retry_at: Option<u64>,
     /// It has failed, and nothing was written since.
     failing: bool,
+    /// Nobody reads it any more: what comes is dropped.
+    deserted: bool,
 }
 
 impl<'n> SinkRun<'n> {
     pub(super) fn new(core: Core, sink: &'n mut dyn Sink) -> Self {
         let takes = vec![0; core.inlets.len()];
         // At once at the start: what the predecessor left waits already.
-        Self { core, sink, takes, linger_until: Some(0), retry_at: None, failing: false }
+        Self { core, sink, takes, linger_until: Some(0), retry_at: None, failing: false, deserted: false }
     }
 
     /// Opens what is to be written to. A failure is not the end of the worker: it is tried again, and the messages wait.
@@ -61,9 +65,12 @@ impl<'n> SinkRun<'n> {
     }
 
     /// One step, if it is time for one. Returns whether something happened.
-    pub(super) fn step(&mut self, draining: bool, bells: &[EventFd]) -> io::Result<bool> {
+    pub(super) fn step(&mut self, port: &Port<'_>, bells: &[EventFd]) -> io::Result<bool> {
         if self.core.is_finished() {
             return Ok(false);
+        }
+        if self.deserted {
+            return self.discard(bells);
         }
         let now = monotonic_ns();
         if let Some(at) = self.retry_at {
@@ -79,12 +86,12 @@ impl<'n> SinkRun<'n> {
         if self.sink.deadline_ns().is_some_and(|deadline| deadline <= now) {
             self.sync(bells)?;
         }
-        if !self.is_due(now, draining)? {
+        if !self.is_due(now, port.draining)? {
             return Ok(false);
         }
         let mut any = false;
-        while self.retry_at.is_none() && fill(&mut self.core, &mut self.takes, BATCH)? {
-            self.take(bells)?;
+        while self.retry_at.is_none() && !self.deserted && fill(&mut self.core, &mut self.takes, BATCH)? {
+            self.take(port, bells)?;
             any = true;
         }
         // Something came: look again after another while. Nothing: sleep until something does.
@@ -118,7 +125,7 @@ impl<'n> SinkRun<'n> {
         Ok(false)
     }
 
-    fn take(&mut self, bells: &[EventFd]) -> io::Result<()> {
+    fn take(&mut self, port: &Port<'_>, bells: &[EventFd]) -> io::Result<()> {
         match self.write() {
             Ok(count) => {
                 let (counters, _) = self.core.working();
@@ -130,6 +137,12 @@ impl<'n> SinkRun<'n> {
                 }
                 self.core.commit(&self.takes, 0, bells)
             }
+            Err(error) if self.sink.is_deserted() => {
+                self.core.abort();
+                self.deserted = true;
+                log::warn!("{}: {error}; what still comes for it is dropped and counted", self.core.name);
+                tell(port.channel, DESERTED, self.core.index, None)
+            }
             Err(error) => {
                 self.failed(&error);
                 // What the step had written does not count: it is taken back at once, not only at the next try, so that whoever
@@ -139,6 +152,20 @@ impl<'n> SinkRun<'n> {
                 Ok(())
             }
         }
+    }
+
+    /// A step for nobody.
+    fn discard(&mut self, bells: &[EventFd]) -> io::Result<bool> {
+        if self.core.inputs_over()? {
+            self.core.finish(0, bells)?;
+            return Ok(true);
+        }
+        let any = fill(&mut self.core, &mut self.takes, BATCH)?;
+        if any {
+            self.core.skip(&self.takes, bells)?;
+        }
+        self.linger_until = None;
+        Ok(any)
     }
 
     fn write(&mut self) -> io::Result<u64> {
@@ -189,6 +216,9 @@ impl<'n> SinkRun<'n> {
         }
         if self.retry_at.is_some() {
             return self.retry_at;
+        }
+        if self.deserted {
+            return None;
         }
         [self.linger_until, self.sink.deadline_ns()].into_iter().flatten().min()
     }

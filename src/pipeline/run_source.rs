@@ -4,16 +4,12 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use super::core::{Core, stamp};
+use super::messages::{FORGET, KEEP, tell};
 use super::node::{Poll, Source, SourceIo};
 use crate::sys::clock::{monotonic_ns, realtime_ns};
 use crate::sys::epoll::Epoll;
 use crate::sys::eventfd::EventFd;
 use crate::sys::socket::Channel;
-
-/// First byte of the messages a worker sends to the supervisor; the node's index follows.
-pub(super) const KEEP: u8 = 1;
-/// As [`KEEP`].
-pub(super) const FORGET: u8 = 2;
 
 /// What the worker lends its sources.
 #[derive(Debug)]
@@ -31,9 +27,7 @@ struct Io<'w, 'p> {
 
 impl Io<'_, '_> {
     fn tell(&self, what: u8, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
-        let mut message = [what, 0, 0, 0, 0];
-        message[1..].copy_from_slice(&self.node.to_ne_bytes());
-        self.port.channel.send(&message, fd)
+        tell(self.port.channel, what, self.node, fd)
     }
 }
 

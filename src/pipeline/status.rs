@@ -152,16 +152,4 @@ impl System {
             }
         }
     }
-
-    /// The files that sink `node` has written so far.
-    pub fn files(&self, node: usize) -> Vec<std::path::PathBuf> {
-        let (_, super::NodeKind::Sink(sink)) = &self.nodes[node] else { return Vec::new() };
-        let cells = Cells::new(&self.segment, self.regions.nodes[node].cells, cell_size(&self.plan.nodes[node]));
-        let intent: SharedRef<IntentWords> = self.segment.shared(self.regions.nodes[node].intent);
-        let mut words = vec![0; cell_size(&self.plan.nodes[node]) / 8];
-        // ORDER(step): Acquire; the system has stopped or is looked at by chance, see `counters`.
-        cells.observe(intent.step.load(Ordering::Acquire), &mut words);
-        let state_size = self.plan.nodes[node].state_size;
-        sink.files(&bytemuck::cast_slice(&words)[size_of::<Counters>()..][..state_size])
-    }
 }

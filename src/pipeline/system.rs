@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::graph::{Graph, GraphError, NodeKind};
+use super::messages::{self, DESERTED, FORGET, KEEP};
 use super::plan::Plan;
 use super::regions::Regions;
-use super::run_source::{FORGET, KEEP};
 use super::worker::{Run, Worker};
 use crate::process::{WorkerWords, codes};
 use crate::ring::Slots;
 use crate::shm::{Segment, SegmentError, SharedRef};
-use crate::supervisor::Crew;
+use crate::supervisor::{Crew, Wish};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::eventfd::EventFd;
 use crate::sys::socket::Channel;
@@ -54,6 +54,8 @@ pub struct System {
     logs: Vec<LogReader>,
     bells: Arc<Vec<EventFd>>,
     log_bell: EventFd,
+    /// For each node whether it is a sink that nobody reads any more.
+    deserted: Vec<bool>,
 }
 
 impl System {
@@ -83,8 +85,8 @@ impl System {
         let logs = logs.collect();
         let bells = plan.workers.iter().map(|_| EventFd::new()).collect::<io::Result<_>>().map_err(SetupError::Bell)?;
         let log_bell = EventFd::new().map_err(SetupError::Bell)?;
-        let spin = graph.spin;
-        Ok(Self { nodes, plan, regions, segment, words, spin, logs, bells: Arc::new(bells), log_bell })
+        let (spin, deserted, bells) = (graph.spin, vec![false; plan.nodes.len()], Arc::new(bells));
+        Ok(Self { nodes, plan, regions, segment, words, spin, logs, bells, log_bell, deserted })
     }
 
     /// What was planned.
@@ -105,6 +107,14 @@ impl System {
     fn install_panic_hook(name: &str) {
         let name = name.to_owned();
         std::panic::set_hook(Box::new(move |panic| log::error!("worker `{name}` {panic}")));
+    }
+
+    /// With the last sink that anybody reads the run has lost its purpose.
+    fn sink_deserted(&mut self, node: usize) -> Wish {
+        self.deserted[node] = true;
+        let is_sink = |(_, kind): &(String, NodeKind)| matches!(kind, NodeKind::Sink(_));
+        let mut sinks = self.nodes.iter().zip(&self.deserted).filter(|(node, _)| is_sink(node));
+        if sinks.all(|(_, deserted)| *deserted) { Wish::Stop } else { Wish::Continue }
     }
 
     fn work_on(&mut self, worker: usize, channel: &Channel) -> io::Result<()> {
@@ -167,21 +177,19 @@ impl Crew for System {
         self.bells.iter().for_each(EventFd::ring);
     }
 
-    fn message(&mut self, worker: usize, message: &[u8], fd: Option<OwnedFd>) {
-        let [what, index @ ..] = message else { return };
-        let Ok(index) = index.try_into().map(u32::from_ne_bytes) else { return };
-        let node = usize::try_from(index).unwrap_or(usize::MAX);
+    fn message(&mut self, worker: usize, message: &[u8], fd: Option<OwnedFd>) -> Wish {
+        let Some((what, node)) = messages::read(message) else { return Wish::Continue };
         // A worker speaks for its own nodes only.
         if self.plan.nodes.get(node).is_none_or(|node| node.worker != worker) {
-            return;
+            return Wish::Continue;
         }
-        if let NodeKind::Source(source) = &mut self.nodes[node].1 {
-            match *what {
-                KEEP => source.adopt(fd),
-                FORGET => source.adopt(None),
-                _ => {}
-            }
+        match (what, &mut self.nodes[node].1) {
+            (KEEP, NodeKind::Source(source)) => source.adopt(fd),
+            (FORGET, NodeKind::Source(source)) => source.adopt(None),
+            (DESERTED, NodeKind::Sink(_)) => return self.sink_deserted(node),
+            _ => {}
         }
+        Wish::Continue
     }
 
     fn work(&mut self, worker: usize, channel: Channel) -> i32 {

@@ -97,7 +97,7 @@ impl Worker<'_, '_> {
             any |= match run {
                 Run::Source(run) => run.step(&port, place as u64 + 1, self.bells)?,
                 Run::Stage(run) => run.step(self.bells)?,
-                Run::Sink(run) => run.step(draining, self.bells)?,
+                Run::Sink(run) => run.step(&port, self.bells)?,
             };
         }
         Ok(any)

@@ -23,8 +23,8 @@ pub enum Format {
 /// Writes each message as a line to standard output, at once.
 ///
 /// A pipe cannot be cut back: what was written by a step that a crash kept from its commit is written again, so
-/// lines come at least once, in order, and `seq` tells a repeated one. When the reader has gone the messages wait in
-/// the rings like for any sink that fails.
+/// lines come at least once, in order, and `seq` tells a repeated one. When the reader has gone (`pinring run x.toml |
+/// head`) what still comes is dropped and counted; if there is no other sink, the run ends.
 #[derive(Debug)]
 pub struct Stdout {
     format: Format,
@@ -32,6 +32,7 @@ pub struct Stdout {
     labels: Vec<Labels>,
     out: Option<File>,
     buffer: Vec<u8>,
+    deserted: bool,
 }
 
 #[derive(Debug)]
@@ -44,7 +45,7 @@ struct Labels {
 impl Stdout {
     /// A sink that writes in that format.
     pub fn new(format: Format) -> Self {
-        Self { format, labels: Vec::new(), out: None, buffer: Vec::new() }
+        Self { format, labels: Vec::new(), out: None, buffer: Vec::new(), deserted: false }
     }
 
     fn push_text(buffer: &mut Vec<u8>, labels: &Labels, record: &Record<'_>) {
@@ -158,12 +159,16 @@ impl Sink for Stdout {
         let written = out.write_all(&self.buffer);
         self.buffer.clear();
         written.map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => io::Error::new(
-                error.kind(),
-                "cannot write to standard output: the reader has gone; stop and start again",
-            ),
+            ErrorKind::BrokenPipe => {
+                self.deserted = true;
+                io::Error::new(error.kind(), "the reader of standard output has gone")
+            }
             kind => io::Error::new(kind, format!("cannot write to standard output: {error}")),
         })
+    }
+
+    fn is_deserted(&self) -> bool {
+        self.deserted
     }
 }
 
@@ -254,6 +259,6 @@ mod tests {
         drop(theirs);
         let error = give(&mut sink, |_| {}).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-        assert!(error.to_string().contains("the reader has gone"));
+        assert!(error.to_string().contains("has gone") && sink.is_deserted());
     }
 }

@@ -1,36 +1,12 @@
 //! A recording played: complete, at its pace, and exactly once over every restart.
 
-use std::io::{self, Write};
-use std::os::fd::BorrowedFd;
+use std::io::Write;
 use std::path::Path;
 
+use super::test_clock::Clock;
 use super::{FileSettings, FileSource, Pace};
 use crate::codec::{FrameKind, FrameSettings, Framer};
-use crate::pipeline::{Counters, Emitter, Output, Poll, Source, SourceIo};
-
-#[derive(Default)]
-struct Clock {
-    now_ns: u64,
-    draining: bool,
-}
-
-impl SourceIo for Clock {
-    fn now_ns(&self) -> u64 {
-        self.now_ns
-    }
-    fn utc_ns(&self) -> i64 {
-        7
-    }
-    fn is_draining(&self) -> bool {
-        self.draining
-    }
-    fn keep(&mut self, _: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(())
-    }
-    fn forget(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::pipeline::{Counters, Emitter, Output, Poll, Source};
 
 fn recording(bytes: &[u8]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -6,6 +6,8 @@ mod file_tests;
 mod pace;
 mod serial;
 mod temperature;
+#[cfg(test)]
+mod test_clock;
 
 pub use file::{FileSettings, FileSource};
 pub use pace::Pace;

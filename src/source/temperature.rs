@@ -84,33 +84,10 @@ impl Source for Temperature {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::fd::BorrowedFd;
 
+    use super::super::test_clock::Clock;
     use super::*;
     use crate::pipeline::Counters;
-
-    struct Clock {
-        now_ns: u64,
-        draining: bool,
-    }
-
-    impl SourceIo for Clock {
-        fn now_ns(&self) -> u64 {
-            self.now_ns
-        }
-        fn utc_ns(&self) -> i64 {
-            5
-        }
-        fn is_draining(&self) -> bool {
-            self.draining
-        }
-        fn keep(&mut self, _: BorrowedFd<'_>) -> io::Result<()> {
-            Ok(())
-        }
-        fn forget(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     /// A board with two thermal zones.
     fn board() -> tempfile::TempDir {

@@ -1,6 +1,7 @@
 //! Decodes binary frames: numbers at byte offsets, of any type, byte order, scale and bit range.
 
 use super::frame_input::frame_input;
+use super::linear::Linear;
 use crate::codec::Endian;
 use crate::message::{Field, FieldType, Record, RecordMut, Schema};
 use crate::pipeline::{Emitter, Input, Output, PlanError, Stage};
@@ -97,7 +98,7 @@ impl BinaryField {
         i128::from(value) - if is_negative { 1 << width } else { 0 }
     }
 
-    fn decode(&self, frame: &[u8], index: usize, out: &mut RecordMut<'_>) {
+    fn decode(&self, frame: &[u8], index: usize, linear: &Linear, out: &mut RecordMut<'_>) {
         let raw = match self.kind {
             BinaryKind::F32 => {
                 f64::from(f32::from_bits(u32::try_from(self.raw(frame)).expect("an f32 has four bytes")))
@@ -113,7 +114,7 @@ impl BinaryField {
                 value
             }
         };
-        out.set_f64(index, raw * self.scale + self.offset);
+        out.set_f64(index, linear.apply(raw));
     }
 
     fn check(&self, max_frame: usize) -> Result<(), PlanError> {
@@ -152,6 +153,8 @@ impl BinaryField {
 #[derive(Clone, Debug)]
 pub struct Binary {
     fields: Vec<BinaryField>,
+    /// How each field is scaled.
+    linear: Vec<Linear>,
     needed: usize,
 }
 
@@ -159,7 +162,8 @@ impl Binary {
     /// Decodes these fields, which may overlap.
     pub fn new(fields: Vec<BinaryField>) -> Self {
         let needed = fields.iter().map(BinaryField::end).max().unwrap_or(0);
-        Self { fields, needed }
+        let linear = fields.iter().map(|field| Linear::new(field.scale, field.offset)).collect();
+        Self { fields, linear, needed }
     }
 }
 
@@ -187,8 +191,8 @@ impl Stage for Binary {
             return out.reject();
         }
         out.emit(|message| {
-            for (index, field) in self.fields.iter().enumerate() {
-                field.decode(frame, index, message);
+            for (index, (field, linear)) in self.fields.iter().zip(&self.linear).enumerate() {
+                field.decode(frame, index, linear, message);
             }
         });
     }
@@ -272,7 +276,7 @@ mod tests {
             let record = record.unwrap();
             assert_eq!((record.f64(0), record.f64(1)), (1.5, -3.5));
             assert_eq!((record.i64(2), record.i64(3)), (Some(0b11_0110), Some(-5)));
-            assert_eq!((record.value(4), record.value(5)), (Value::F64(3.5), Value::F64(-74.0 * 0.01)));
+            assert_eq!((record.value(4), record.value(5)), (Value::F64(3.5), Value::F64(-0.74)));
         });
     }
 

@@ -5,6 +5,7 @@ mod binary;
 mod decimate;
 mod delimited;
 mod frame_input;
+mod linear;
 mod nmea;
 mod scale;
 mod select;

@@ -1,5 +1,6 @@
 //! Linear scaling: raw counts to physical units.
 
+use super::linear::Linear;
 use super::select::{common_schema, numeric_index};
 use crate::message::{FieldType, Record, Schema};
 use crate::pipeline::{Emitter, Input, Output, PlanError, Stage};
@@ -21,8 +22,8 @@ pub struct ScaleField {
 #[derive(Clone, Debug)]
 pub struct Scale {
     fields: Vec<ScaleField>,
-    /// For each field of the message: factor and offset, where it is scaled.
-    plan: Vec<Option<(f64, f64)>>,
+    /// For each field of the message: how it is scaled, if it is.
+    plan: Vec<Option<Linear>>,
 }
 
 impl Scale {
@@ -50,7 +51,7 @@ impl Stage for Scale {
             if !(wanted.scale.is_finite() && wanted.offset.is_finite()) {
                 return Err(PlanError::key("fields", format!("scale and offset of `{name}` must be finite numbers")));
             }
-            if self.plan[index].replace((wanted.scale, wanted.offset)).is_some() {
+            if self.plan[index].replace(Linear::new(wanted.scale, wanted.offset)).is_some() {
                 return Err(PlanError::key("fields", format!("field `{name}` is scaled twice")));
             }
             fields[index].kind = FieldType::F64;
@@ -65,7 +66,7 @@ impl Stage for Scale {
         out.emit(|scaled| {
             for (index, plan) in self.plan.iter().enumerate() {
                 match plan {
-                    Some((scale, offset)) => scaled.set_f64(index, record.f64(index) * scale + offset),
+                    Some(linear) => scaled.set_f64(index, linear.apply(record.f64(index))),
                     None => scaled.copy_field(index, record, index),
                 }
             }

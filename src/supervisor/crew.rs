@@ -39,7 +39,8 @@ pub trait Crew {
     fn wake_all(&self);
 
     /// A worker's message, perhaps with a descriptor to keep for its next incarnation.
-    fn message(&mut self, worker: usize, message: &[u8], fd: Option<OwnedFd>);
+    /// The answer may ask to stop in order.
+    fn message(&mut self, worker: usize, message: &[u8], fd: Option<OwnedFd>) -> Wish;
 
     /// In the forked child: works until there is nothing left, and returns the exit code.
     fn work(&mut self, worker: usize, channel: Channel) -> i32;
@@ -105,7 +106,7 @@ pub enum Event<'a> {
     Tick,
 }
 
-/// What the observer of events wants.
+/// What the observer of events, or the crew, wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// Go on.

@@ -198,7 +198,11 @@ impl Reactor {
             token => {
                 let index = usize::try_from((token - FIRST_WORKER) / 2).unwrap_or(usize::MAX);
                 // What a worker said last comes before its death.
-                self.read_channel(index, crew);
+                if self.read_channel(index, crew) == Wish::Stop {
+                    // Why comes before what.
+                    self.drain_logs(crew, observe)?;
+                    self.drain(crew, observe);
+                }
                 if token % 2 == 0 {
                     self.drain_logs(crew, observe)?;
                     self.reap(index, crew, observe)?;
@@ -236,17 +240,22 @@ impl Reactor {
         observe(crew, Event::Draining);
     }
 
-    fn read_channel<C: Crew>(&mut self, index: usize, crew: &mut C) {
-        let Some(Worker { life: Life::Running { channel, .. }, .. }) = self.workers.get(index) else { return };
+    fn read_channel<C: Crew>(&mut self, index: usize, crew: &mut C) -> Wish {
+        let mut wish = Wish::Continue;
+        let Some(Worker { life: Life::Running { channel, .. }, .. }) = self.workers.get(index) else { return wish };
         let mut buffer = [0; MAX_MESSAGE];
         loop {
             match channel.receive(&mut buffer) {
-                Ok(Received::Message(len, fd)) => crew.message(index, &buffer[..len], fd),
-                Ok(Received::Nothing) => return,
+                Ok(Received::Message(len, fd)) => {
+                    if crew.message(index, &buffer[..len], fd) == Wish::Stop {
+                        wish = Wish::Stop;
+                    }
+                }
+                Ok(Received::Nothing) => return wish,
                 // The worker has ended or closed its end: its pidfd tells the rest.
                 Ok(Received::Closed) | Err(_) => {
                     let _ = self.epoll.remove(channel);
-                    return;
+                    return wish;
                 }
             }
         }
