@@ -20,7 +20,8 @@
 //! Files that may contain `unsafe`:
 //!
 //! ```text
-//! unsafe sys/ shm/segment.rs ring/slots.rs ring/words.rs ring/intent.rs
+//! unsafe sys/ prim/prefetch.rs shm/segment.rs
+//! unsafe ring/slots.rs ring/cells.rs ring/words.rs ring/intent.rs
 //! unsafe process/spawn.rs process/words.rs trace/histogram.rs
 //! ```
 #![deny(unsafe_code)]

@@ -182,16 +182,9 @@ impl Core {
         // ORDER(data_at): SeqCst fence between our publication and the look at the sleeper's word; Release and Acquire
         // do not keep a store before a later load of another word. ORDER(space_at): likewise.
         crate::prim::fence(Ordering::SeqCst);
-        for outlet in self.outlets.iter().filter(|_| emitted) {
-            if let Some(peer) = outlet.peer.filter(|_| outlet.cursor().consumer_wants_bell()) {
-                bells[peer].ring();
-            }
-        }
-        for inlet in &self.inlets {
-            if let Some(peer) = inlet.peer.filter(|_| inlet.cursor().producer_wants_bell()) {
-                bells[peer].ring();
-            }
-        }
+        let consumers = self.outlets.iter_mut().filter(|_| emitted).filter_map(Outlet::peer_to_wake);
+        let producers = self.inlets.iter_mut().filter_map(Inlet::peer_to_wake);
+        consumers.chain(producers).for_each(|peer| bells[peer].ring());
     }
 
     /// Gives the step up.

@@ -3,18 +3,7 @@
 use std::time::Duration;
 
 use super::{Sink, Source, Stage};
-
-/// What happens on an edge whose ring is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overflow {
-    /// The producer waits; what a source then cannot read, the kernel holds or counts.
-    #[default]
-    Block,
-    /// The oldest message not yet read gives way; counted.
-    DropOldest,
-    /// The new message is not stored; counted.
-    DropNewest,
-}
+use crate::ring::Overflow;
 
 /// One edge into a node.
 #[derive(Clone, Debug, PartialEq, Eq)]

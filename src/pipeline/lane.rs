@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::graph::Overflow;
 use super::plan::PlannedEdge;
 use super::regions::LaneRegions;
 use crate::message::{Header, Record, Schema};
 use crate::prim::AtomicU64;
-use crate::ring::{ConsumerCursor, Corrupt, IntentWords, LaneWords, ProducerCursor, Slots, Transaction};
+use crate::ring::{ConsumerCursor, Corrupt, IntentWords, LaneWords, Overflow, ProducerCursor, Slots, Transaction};
 use crate::shm::{Segment, SharedRef};
 
 /// The transaction of a node's step.
@@ -157,6 +156,11 @@ impl Inlet {
     pub(super) fn cursor(&self) -> &ConsumerCursor<SharedRef<LaneWords>> {
         &self.cursor
     }
+
+    /// The producer's worker, if it is another, sleeps and is to be woken.
+    pub(super) fn peer_to_wake(&mut self) -> Option<usize> {
+        self.peer.filter(|_| self.cursor.producer_wants_bell())
+    }
 }
 
 /// Where a node writes.
@@ -232,5 +236,10 @@ impl Outlet {
 
     pub(super) fn cursor(&self) -> &ProducerCursor<SharedRef<LaneWords>> {
         &self.cursor
+    }
+
+    /// The consumer's worker, if it is another, sleeps and is to be woken.
+    pub(super) fn peer_to_wake(&mut self) -> Option<usize> {
+        self.peer.filter(|_| self.cursor.consumer_wants_bell())
     }
 }

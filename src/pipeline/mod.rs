@@ -28,10 +28,12 @@ mod written;
 
 pub use emitter::{Counters, Emitter};
 pub use events::log_event;
-pub use graph::{EdgeSpec, Graph, GraphError, NodeKind, NodeSpec, Overflow, Supervision};
+pub use graph::{EdgeSpec, Graph, GraphError, NodeKind, NodeSpec, Supervision};
 pub use node::{Input, Output, PlanError, Poll, Sink, Source, SourceIo, Stage};
 pub use plan::{Plan, PlannedEdge, PlannedNode};
 pub use run::{Report, RunError};
 pub use status::{EdgeStatus, NodeStatus, Status, WorkerStatus};
 pub use system::{SetupError, System};
 pub use written::Written;
+
+pub use crate::ring::Overflow;

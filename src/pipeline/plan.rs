@@ -1,8 +1,9 @@
 //! From a graph to a plan: every schema, ring and core known, nothing started.
 
-use super::graph::{Graph, GraphError, NodeKind, Overflow};
+use super::graph::{Graph, GraphError, NodeKind};
 use super::node::{Input, PlanError};
 use crate::message::{Header, Schema};
+use crate::ring::Overflow;
 use crate::topology::{PlacedWorker, Request, Role, Topology, place};
 
 /// Messages that a stage or sink takes in one step, at most.

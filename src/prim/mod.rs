@@ -17,4 +17,8 @@ pub use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 pub fn compiler_fence(_: Ordering) {}
 
 mod padded;
+#[allow(unsafe_code)]
+mod prefetch;
+
 pub use padded::CachePadded;
+pub use prefetch::prefetch_for_write;

@@ -2,8 +2,8 @@
 
 use std::ops::Deref;
 
-use super::producer::wants;
-use super::words::{AWAKE, Corrupt, LaneWords};
+use super::position::{AWAKE, Peer, ask_at, is_before, is_reached, later, used};
+use super::words::{Corrupt, LaneWords};
 use crate::prim::{Ordering, fence};
 
 /// Position of the one consumer of a lane. Slots are read through [`Slots`](super::Slots) at [`Self::position`] and
@@ -13,7 +13,11 @@ pub struct ConsumerCursor<W> {
     words: W,
     capacity: u64,
     head: u64,
+    /// What the producer has been told of `head`.
+    acknowledged: u64,
     tail_seen: u64,
+    /// The request of the producer that was answered last.
+    rung_for: u64,
 }
 
 impl<W: Deref<Target = LaneWords>> ConsumerCursor<W> {
@@ -21,7 +25,7 @@ impl<W: Deref<Target = LaneWords>> ConsumerCursor<W> {
     pub fn attach(words: W, capacity: u64) -> Self {
         // ORDER(head): our own word; the predecessor that wrote it has ended.
         let head = words.consumer.0.head.load(Ordering::Relaxed);
-        Self { words, capacity, head, tail_seen: head }
+        Self { words, capacity, head, acknowledged: head, tail_seen: head, rung_for: AWAKE }
     }
 
     /// The lane's words.
@@ -30,24 +34,29 @@ impl<W: Deref<Target = LaneWords>> ConsumerCursor<W> {
     }
 
     /// Position of the next message to read.
+    #[inline]
     pub fn position(&self) -> u64 {
         self.head
+    }
+
+    /// How many messages there are for sure, without a look.
+    #[inline]
+    pub fn known(&self) -> u64 {
+        self.tail_seen.wrapping_sub(self.head)
     }
 
     /// How many messages there are. Looks at the producer's word only if the copy of it does not promise `want`.
     ///
     /// # Errors
     /// The producer's position makes no sense.
+    #[inline]
     pub fn available(&mut self, want: u64) -> Result<u64, Corrupt> {
         let known = self.tail_seen.wrapping_sub(self.head);
         if known >= want {
             return Ok(known);
         }
         let tail = self.look();
-        let count = tail.wrapping_sub(self.head);
-        if count > self.capacity {
-            return Err(Corrupt { peer: "producer", claimed: tail, own: self.head, capacity: self.capacity });
-        }
+        let count = used(tail, self.head, self.capacity, Peer::Producer)?;
         self.tail_seen = tail;
         Ok(count)
     }
@@ -56,37 +65,75 @@ impl<W: Deref<Target = LaneWords>> ConsumerCursor<W> {
     /// skipped by moving on to the position returned first.
     pub fn available_or_lapped(&mut self) -> (u64, u64) {
         let tail = self.look();
-        let first = self.head.max(self.oldest());
-        (first, tail.saturating_sub(first))
+        let first = later(self.head, self.oldest());
+        (first, if is_before(first, tail) { tail.wrapping_sub(first) } else { 0 })
     }
 
     /// Drop-oldest lanes: whether slot `position`, copied just now, was not overwritten meanwhile.
     pub fn still_valid(&self, position: u64) -> bool {
         // ORDER(reserved): the copy's loads, an Acquire fence, then this load (the reader's side of a seqlock).
         fence(Ordering::Acquire);
-        position >= self.oldest()
+        !is_before(position, self.oldest())
     }
 
     fn oldest(&self) -> u64 {
         // ORDER(reserved): Relaxed, see `still_valid`; as a first guess it may be old.
-        self.words.producer.0.reserved.load(Ordering::Relaxed).saturating_sub(self.capacity)
+        self.words.producer.0.reserved.load(Ordering::Relaxed).wrapping_sub(self.capacity)
     }
 
+    #[inline]
     fn look(&self) -> u64 {
         // ORDER(tail): Acquire, the slots' content after it.
         self.words.producer.0.tail.load(Ordering::Acquire)
     }
 
     /// Gives `count` slots back. For lanes outside of a transaction.
-    pub fn release(&mut self, count: u64) {
+    ///
+    /// The producer is told a quarter ring at a time: its copy of our line stays valid meanwhile. This and the copies of the
+    /// peers' positions are what makes the ring fast (see docs/performance.md). Until told, the slots stay taken: whoever runs
+    /// dry calls [`Self::acknowledge`]. Returns whether the producer was told.
+    #[inline]
+    pub fn release(&mut self, count: u64) -> bool {
         self.head = self.head.wrapping_add(count);
-        // ORDER(head): Release, our reads of the slots before it.
-        self.words.consumer.0.head.store(self.head, Ordering::Release);
+        self.head.wrapping_sub(self.acknowledged) > self.capacity / 4 && self.acknowledge()
+    }
+
+    /// Tells the producer of all that was released. Returns whether there was something to tell.
+    #[inline]
+    pub fn acknowledge(&mut self) -> bool {
+        let news = self.acknowledged != self.head;
+        if news {
+            self.acknowledged = self.head;
+            // ORDER(head): Release, our reads of the slots before it.
+            self.words.consumer.0.head.store(self.head, Ordering::Release);
+        }
+        news
+    }
+
+    /// Another handle to the lane's words.
+    pub fn share_words(&self) -> W
+    where
+        W: Clone,
+    {
+        self.words.clone()
+    }
+
+    /// Drop-oldest lanes: moves on to `position`; what lies between was overwritten unread, and is counted so.
+    pub fn skip_to(&mut self, position: u64) {
+        let count = position.wrapping_sub(self.head);
+        if count > 0 {
+            let skipped = &self.words.consumer.0.skipped;
+            // ORDER(counts): Relaxed; a counter with one writer.
+            skipped.store(skipped.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+            self.head = position;
+            self.acknowledge();
+        }
     }
 
     /// A transaction has consumed: the new position.
     pub fn moved_to(&mut self, head: u64) {
         self.head = head;
+        self.acknowledged = head;
     }
 
     /// Whether the producer has said that nothing will follow. Ask before [`Self::available`]: closed first and then empty is the end.
@@ -95,22 +142,37 @@ impl<W: Deref<Target = LaneWords>> ConsumerCursor<W> {
         self.words.producer.0.closed.load(Ordering::Acquire) != 0
     }
 
-    /// After a release and a SeqCst fence: whether the producer sleeps and wants the bell now. Answers so once.
-    pub fn producer_wants_bell(&self) -> bool {
+    /// Says that nobody will read any more.
+    pub fn desert(&self) {
+        // ORDER(closed): Release, as the producer's.
+        self.words.consumer.0.closed.store(1, Ordering::Release);
+    }
+
+    /// After a release and a SeqCst fence: whether the producer sleeps and wants the bell now. Each request is answered once, see
+    /// [`ProducerCursor::consumer_wants_bell`](super::ProducerCursor::consumer_wants_bell).
+    #[inline]
+    pub fn producer_wants_bell(&mut self) -> bool {
         // ORDER(space_at): Relaxed, behind the caller's SeqCst fence; as `data_at`.
-        wants(&self.words.bell.0.space_at, self.head)
+        let asked = self.words.space_at.0.load(Ordering::Relaxed);
+        if !is_reached(asked, self.acknowledged) || asked == self.rung_for {
+            return false;
+        }
+        self.rung_for = asked;
+        true
     }
 
     /// Announces that we are about to sleep until `count` messages are there; a SeqCst fence and another look at
-    /// [`Self::available`] must follow before the sleep.
+    /// [`Self::available`] must follow before the sleep. What was released must have been [acknowledged](Self::acknowledge):
+    /// the producer may be about to sleep, too.
     pub fn sleep_until(&self, count: u64) {
+        debug_assert!(self.acknowledged == self.head, "asleep with slots that nobody can use");
         // ORDER(data_at): Relaxed, ordered by the caller's SeqCst fence.
-        self.words.bell.0.data_at.store(self.head.wrapping_add(count), Ordering::Relaxed);
+        self.words.data_at.0.store(ask_at(self.head.wrapping_add(count)), Ordering::Relaxed);
     }
 
     /// We do not sleep (any more).
     pub fn stay_awake(&self) {
         // ORDER(data_at): Relaxed; at worst one superfluous bell.
-        self.words.bell.0.data_at.store(AWAKE, Ordering::Relaxed);
+        self.words.data_at.0.store(AWAKE, Ordering::Relaxed);
     }
 }

@@ -20,9 +20,9 @@ fn model(run: impl Fn() + Sync + Send + 'static) {
 fn words() -> Arc<LaneWords> {
     let words = LaneWords::default();
     // ORDER(test.loom): before any thread.
-    words.bell.0.data_at.store(AWAKE, Ordering::Relaxed);
+    words.data_at.0.store(AWAKE, Ordering::Relaxed);
     // ORDER(test.loom): before any thread.
-    words.bell.0.space_at.store(AWAKE, Ordering::Relaxed);
+    words.space_at.0.store(AWAKE, Ordering::Relaxed);
     Arc::new(words)
 }
 

@@ -25,17 +25,42 @@
 #[cfg(all(test, loom))]
 mod loom_lane;
 
+mod batch;
+mod bell;
+#[allow(unsafe_code)]
+mod cells;
+mod channel;
+#[cfg(all(test, not(loom)))]
+mod channel_tests;
 mod consumer;
+mod consumer_end;
+mod fault;
+mod fences;
 #[allow(unsafe_code)]
 mod intent;
+mod lane_regions;
+mod options;
+mod owner;
+mod position;
 mod producer;
+mod producer_end;
+mod settings;
 #[allow(unsafe_code)]
 mod slots;
+mod store;
 #[allow(unsafe_code)]
 mod words;
 
+pub use batch::{Batch, Reserved};
+pub use cells::Cells;
+pub use channel::{Consumer, Producer, attach_consumer, attach_producer, channel};
 pub use consumer::ConsumerCursor;
+pub use fault::{Fault, PopError, PushError};
 pub use intent::{IntentWords, MAX_TARGETS, Transaction};
+pub use lane_regions::LaneRegions;
+pub use options::{ChannelError, Options};
+pub use position::{AWAKE, Peer};
 pub use producer::ProducerCursor;
-pub use slots::{Cells, Slots};
-pub use words::{AWAKE, BellWords, ConsumerWords, Corrupt, LaneWords, ProducerWords};
+pub use settings::{Overflow, Wait};
+pub use slots::Slots;
+pub use words::{ConsumerWords, Corrupt, LaneWords, ProducerWords};

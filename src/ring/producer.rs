@@ -2,7 +2,8 @@
 
 use std::ops::Deref;
 
-use super::words::{AWAKE, Corrupt, LaneWords};
+use super::position::{AWAKE, Peer, ask_at, is_before, is_reached, later, used};
+use super::words::{Corrupt, LaneWords};
 use crate::prim::{Ordering, fence};
 
 /// Position of the one producer of a lane. Slots are written through [`Slots`](super::Slots) at
@@ -12,7 +13,13 @@ pub struct ProducerCursor<W> {
     words: W,
     capacity: u64,
     tail: u64,
+    /// A copy of the consumer's position. Textbook, and worth most of the throughput: without it every message would fetch the
+    /// consumer's line.
     head_seen: u64,
+    /// Position below which racing readers have been told that slots may change.
+    announced: u64,
+    /// The request of the consumer that was answered last.
+    rung_for: u64,
 }
 
 impl<W: Deref<Target = LaneWords>> ProducerCursor<W> {
@@ -22,7 +29,10 @@ impl<W: Deref<Target = LaneWords>> ProducerCursor<W> {
         let tail = words.producer.0.tail.load(Ordering::Relaxed);
         // ORDER(head): a lower bound to start with; `room` looks again before it is relied upon.
         let head_seen = words.consumer.0.head.load(Ordering::Relaxed);
-        Self { words, capacity, tail, head_seen }
+        // ORDER(reserved): Relaxed, our own word. A predecessor that died while it wrote had announced more than it published,
+        // and what it has spoilt stays announced.
+        let reserved = words.producer.0.reserved.load(Ordering::Relaxed);
+        Self { words, capacity, tail, head_seen, announced: later(tail, reserved), rung_for: AWAKE }
     }
 
     /// The lane's words.
@@ -31,38 +41,71 @@ impl<W: Deref<Target = LaneWords>> ProducerCursor<W> {
     }
 
     /// Position of the next message.
+    #[inline]
     pub fn position(&self) -> u64 {
         self.tail
+    }
+
+    /// How many messages fit for sure, without a look.
+    #[inline]
+    pub fn known_room(&self) -> u64 {
+        self.capacity - self.tail.wrapping_sub(self.head_seen).min(self.capacity)
     }
 
     /// How many messages fit now. Looks at the consumer's word only if the copy of it does not promise `want`.
     ///
     /// # Errors
     /// The consumer's position makes no sense.
+    #[inline]
     pub fn room(&mut self, want: u64) -> Result<u64, Corrupt> {
-        let room = self.capacity - self.tail.wrapping_sub(self.head_seen).min(self.capacity);
+        let room = self.known_room();
         if room >= want {
             return Ok(room);
         }
+        self.look()
+    }
+
+    #[cold]
+    fn look(&mut self) -> Result<u64, Corrupt> {
         // ORDER(head): Acquire, so that our writes into the slots come after the consumer's reads of them.
         let head = self.words.consumer.0.head.load(Ordering::Acquire);
-        let used = self.tail.wrapping_sub(head);
-        if used > self.capacity {
-            return Err(Corrupt { peer: "consumer", claimed: head, own: self.tail, capacity: self.capacity });
-        }
+        let used = used(self.tail, head, self.capacity, Peer::Consumer)?;
         self.head_seen = head;
         Ok(self.capacity - used)
     }
 
-    /// Drop-oldest lanes: says that the next `count` slots are about to be overwritten. Comes before the first write.
-    pub fn announce(&self, count: u64) {
-        // ORDER(reserved): Relaxed store, then a Release fence: whoever sees a word of the overwritten slots and then
-        // looks here (after an Acquire fence) sees this value (the writer's side of a seqlock).
-        self.words.producer.0.reserved.store(self.tail.wrapping_add(count), Ordering::Relaxed);
-        fence(Ordering::Release);
+    /// Lanes with racing readers: says that the next `count` slots are about to be overwritten. Comes before the first write.
+    #[inline]
+    pub fn announce(&mut self, count: u64) {
+        let until = self.tail.wrapping_add(count);
+        if is_before(self.announced, until) {
+            self.announced = until;
+            // ORDER(reserved): Relaxed store, then a Release fence: whoever sees a word of the overwritten slots and then
+            // looks here (after an Acquire fence) sees this value (the writer's side of a seqlock).
+            self.words.producer.0.reserved.store(until, Ordering::Relaxed);
+            fence(Ordering::Release);
+        }
+    }
+
+    /// As [`Self::announce`] for the next message, but for `step` of them at once where a new announcement is needed: the fence
+    /// is shared.
+    #[inline]
+    pub fn announce_in_steps(&mut self, step: u64) {
+        if !is_before(self.tail, self.announced) {
+            self.announce(step);
+        }
+    }
+
+    /// Another handle to the lane's words.
+    pub fn share_words(&self) -> W
+    where
+        W: Clone,
+    {
+        self.words.clone()
     }
 
     /// Publishes `count` messages. For lanes outside of a transaction.
+    #[inline]
     pub fn publish(&mut self, count: u64) {
         self.tail = self.tail.wrapping_add(count);
         // ORDER(tail): Release, the slots' content before it.
@@ -74,17 +117,40 @@ impl<W: Deref<Target = LaneWords>> ProducerCursor<W> {
         self.tail = tail;
     }
 
+    /// Counts `count` messages that were not stored.
+    #[cold]
+    pub fn count_dropped(&self, count: u64) {
+        let dropped = &self.words.producer.0.dropped;
+        // ORDER(counts): Relaxed; a counter with one writer.
+        dropped.store(dropped.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+    }
+
     /// Says that nothing will follow.
     pub fn close(&self) {
         // ORDER(closed): Release, `tail` before it.
         self.words.producer.0.closed.store(1, Ordering::Release);
     }
 
-    /// After a publication and a SeqCst fence: whether the consumer sleeps and wants the bell now. Answers so once.
-    pub fn consumer_wants_bell(&self) -> bool {
+    /// Whether the consumer has said that it reads no more.
+    pub fn is_deserted(&self) -> bool {
+        // ORDER(closed): Acquire, as in the consumer's look at ours; nothing hangs on it but the answer.
+        self.words.consumer.0.closed.load(Ordering::Acquire) != 0
+    }
+
+    /// After a publication and a SeqCst fence: whether the consumer sleeps and wants the bell now. Each request is answered once.
+    ///
+    /// The same position asked for twice needs no second bell: we rang because `tail` had reached it, so a consumer that asks
+    /// again finds the messages when it looks again before it sleeps.
+    #[inline]
+    pub fn consumer_wants_bell(&mut self) -> bool {
         // ORDER(data_at): Relaxed, behind the caller's SeqCst fence: either we see the announced sleep, or the sleeper, which
         // fences between its announcement and its second look, sees our publication.
-        wants(&self.words.bell.0.data_at, self.tail)
+        let asked = self.words.data_at.0.load(Ordering::Relaxed);
+        if !is_reached(asked, self.tail) || asked == self.rung_for {
+            return false;
+        }
+        self.rung_for = asked;
+        true
     }
 
     /// Announces that we are about to sleep until `count` slots are free; a SeqCst fence and another look at
@@ -92,25 +158,12 @@ impl<W: Deref<Target = LaneWords>> ProducerCursor<W> {
     pub fn sleep_until(&self, count: u64) {
         let head = self.tail.wrapping_add(count).wrapping_sub(self.capacity);
         // ORDER(space_at): Relaxed, ordered by the caller's SeqCst fence.
-        self.words.bell.0.space_at.store(head, Ordering::Relaxed);
+        self.words.space_at.0.store(ask_at(head), Ordering::Relaxed);
     }
 
     /// We do not sleep (any more).
     pub fn stay_awake(&self) {
         // ORDER(space_at): Relaxed; at worst one superfluous bell.
-        self.words.bell.0.space_at.store(AWAKE, Ordering::Relaxed);
+        self.words.space_at.0.store(AWAKE, Ordering::Relaxed);
     }
-}
-
-/// Whether the sleeper that asked for `position` in `word` is to be woken now; takes the request.
-pub(super) fn wants(word: &crate::prim::AtomicU64, position: u64) -> bool {
-    // ORDER(data_at): Relaxed, behind the caller's SeqCst fence. ORDER(space_at): likewise.
-    let asked = word.load(Ordering::Relaxed);
-    if asked == AWAKE || position < asked {
-        return false;
-    }
-    // Taking the request keeps a burst of publications from ringing more than once. A death between this and the bell
-    // is covered: whoever restarts a worker rings all of its neighbours. ORDER(data_at): Relaxed; which of two takers gets it
-    // does not matter. ORDER(space_at): likewise.
-    word.swap(AWAKE, Ordering::Relaxed) != AWAKE
 }

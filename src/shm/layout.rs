@@ -33,6 +33,17 @@ pub enum RegionKind {
     LogSlots = 8,
     /// Words of a program's own.
     Words = 9,
+    /// How a channel's lane behaves.
+    LaneInfo = 10,
+}
+
+impl RegionKind {
+    /// The kind written as that number in a table of contents.
+    pub(super) fn from_number(number: u32) -> Option<Self> {
+        use RegionKind::*;
+        let all = [Worker, Intent, Cells, Histogram, LaneWords, LaneSlots, LogWords, LogSlots, Words, LaneInfo];
+        all.into_iter().find(|kind| *kind as u32 == number)
+    }
 }
 
 /// One region of the table of contents.
@@ -84,6 +95,23 @@ impl Layout {
         self.end = end.filter(|end| isize::try_from(*end).is_ok()).ok_or(LayoutError)?;
         self.entries.push(Entry { kind, index, offset, size });
         Ok(offset)
+    }
+
+    /// The layout that a table of contents describes, if it could be one of ours: regions in order, aligned, none over another.
+    pub(super) fn from_entries(entries: Vec<Entry>) -> Option<Self> {
+        let mut layout = Self::default();
+        for entry in entries {
+            let offset = layout.reserve(entry.kind, entry.index, entry.size).ok()?;
+            if offset != entry.offset {
+                return None;
+            }
+        }
+        Some(layout)
+    }
+
+    /// The region of that kind and index.
+    pub fn find(&self, kind: RegionKind, index: u32) -> Option<Entry> {
+        self.entries.iter().copied().find(|entry| entry.kind == kind && entry.index == index)
     }
 
     /// The regions, in order.

@@ -13,4 +13,4 @@ mod layout;
 mod segment;
 
 pub use layout::{Entry, Layout, LayoutError, Offset, RegionKind};
-pub use segment::{Segment, SegmentError, Shared, SharedRef};
+pub use segment::{Access, AttachError, Comfort, Segment, SegmentError, Shared, SharedRef};

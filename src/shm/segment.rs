@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Layout, Offset};
+use super::{Entry, Layout, Offset, RegionKind};
 use crate::prim::{AtomicU32, AtomicU64};
 use crate::sys::memfd;
 use crate::sys::mmap::Mapping;
@@ -44,6 +44,41 @@ pub struct SegmentError {
     pub source: io::Error,
 }
 
+/// Why a descriptor could not be attached as a segment. Nothing of it is mapped any more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// It could not be looked at or mapped.
+    #[error("cannot map the shared-memory segment: {0}")]
+    System(#[from] io::Error),
+    /// Its size could change under us, which would be a SIGBUS: it is no memfd sealed against that.
+    #[error("the descriptor is no segment: it is not sealed against shrinking")]
+    NotSealed,
+    /// It holds something else, or is damaged.
+    #[error("the descriptor is no segment of this version: {0}")]
+    Foreign(&'static str),
+}
+
+/// What an attached process may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read and write: a peer.
+    Full,
+    /// Only look. A write through such a mapping would be a SIGSEGV; what writes checks [`Segment::is_writable`] first.
+    ReadOnly,
+}
+
+/// What costs time or memory at the start, to save both later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Comfort {
+    /// Has all pages made at once, so that no first touch of a page costs a fault in the steady state.
+    pub prefault: bool,
+    /// Keeps the pages out of swap (mlock(2)); needs RLIMIT_MEMLOCK or CAP_IPC_LOCK.
+    pub lock: bool,
+    /// Asks for huge pages where the kernel gives them to shared memory (`shmem_enabled`): fewer TLB misses in large rings.
+    pub huge_pages: bool,
+}
+
 /// Types that may be viewed in memory that other processes write.
 ///
 /// # Safety
@@ -66,6 +101,7 @@ pub struct Segment(Arc<Inner>);
 struct Inner {
     mapping: Mapping,
     fd: OwnedFd,
+    access: Access,
 }
 
 impl Segment {
@@ -74,14 +110,95 @@ impl Segment {
     /// # Errors
     /// If the memory is not to be had.
     pub fn create(layout: &Layout) -> Result<Self, SegmentError> {
+        Self::create_with(layout, Comfort::default())
+    }
+
+    /// As [`Self::create`], with `comfort`.
+    ///
+    /// # Errors
+    /// As [`Self::create`]; also if the memory may not be locked.
+    pub fn create_with(layout: &Layout, comfort: Comfort) -> Result<Self, SegmentError> {
         let size = layout.size();
         let failed = |source| SegmentError { size, source };
         let fd = memfd::create_sealed(c"pinring", size).map_err(failed)?;
         let len = NonZeroUsize::new(size).ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
         let mapping = Mapping::of(&fd, len).map_err(failed)?;
-        let segment = Self(Arc::new(Inner { mapping, fd }));
+        if comfort.huge_pages {
+            mapping.ask_for_huge_pages();
+        }
+        if comfort.prefault {
+            mapping.prefault().map_err(failed)?;
+        }
+        if comfort.lock {
+            mapping.lock().map_err(failed)?;
+        }
+        let segment = Self(Arc::new(Inner { mapping, fd, access: Access::Full }));
         segment.write_contents(layout);
         Ok(segment)
+    }
+
+    /// Maps a segment that another process made and whose descriptor came here (inherited, or by SCM_RIGHTS), after checking
+    /// that it is one: sealed, of this version, its table of contents whole. Returns its layout besides.
+    ///
+    /// # Errors
+    /// If it is not, or cannot be mapped.
+    pub fn attach(fd: OwnedFd, access: Access) -> Result<(Self, Layout), AttachError> {
+        let size = memfd::sealed_size(&fd)?.ok_or(AttachError::NotSealed)?;
+        let len = NonZeroUsize::new(size).filter(|size| size.get() >= size_of::<SegmentHeader>());
+        let len = len.ok_or(AttachError::Foreign("it is too small"))?;
+        let mapping = if access == Access::Full { Mapping::of(&fd, len)? } else { Mapping::read_only(&fd, len)? };
+        let segment = Self(Arc::new(Inner { mapping, fd, access }));
+        let layout = segment.read_contents()?;
+        Ok((segment, layout))
+    }
+
+    fn read_contents(&self) -> Result<Layout, AttachError> {
+        let header: SegmentHeader = bytemuck::pod_read_unaligned(&self.copy(0, size_of::<SegmentHeader>()));
+        let foreign = |why| Err(AttachError::Foreign(why));
+        if header.magic != MAGIC {
+            return foreign("its magic number is another");
+        }
+        if header.version != VERSION {
+            return foreign("it is of another version");
+        }
+        let toc = usize::try_from(header.toc_offset).unwrap_or(usize::MAX);
+        let bytes = (header.entries as usize).checked_mul(Layout::ENTRY_SIZE);
+        let end = bytes.and_then(|bytes| toc.checked_add(bytes));
+        if header.size != self.size() as u64 || end != Some(self.size()) {
+            return foreign("its table of contents does not fit");
+        }
+        let entry = |entry: &[u8]| {
+            let word = |at: usize| u32::from_ne_bytes(entry[at..at + 4].try_into().unwrap_or_default());
+            let long = |at: usize| u64::from_ne_bytes(entry[at..at + 8].try_into().unwrap_or_default());
+            Some(Entry {
+                kind: RegionKind::from_number(word(0))?,
+                index: word(4),
+                offset: Offset(usize::try_from(long(8)).ok()?),
+                size: usize::try_from(long(16)).ok()?,
+            })
+        };
+        let table = self.copy(toc, self.size() - toc);
+        let entries: Option<Vec<Entry>> = table.chunks_exact(Layout::ENTRY_SIZE).map(entry).collect();
+        let layout = entries.and_then(Layout::from_entries);
+        match layout {
+            Some(layout) if layout.hash() == header.layout_hash && layout.size() == self.size() => Ok(layout),
+            _ => foreign("its table of contents is damaged"),
+        }
+    }
+
+    /// Bytes as they are now.
+    fn copy(&self, at: usize, len: usize) -> Vec<u8> {
+        let start = self.range(Offset(at), len);
+        let byte = |index: usize| {
+            // SAFETY: `range` has checked the bounds; volatile, because another process may write meanwhile.
+            unsafe { start.as_ptr().add(index).read_volatile() }
+        };
+        (0..len).map(byte).collect()
+    }
+
+    /// Whether this process may write: it made the segment, or attached it with [`Access::Full`].
+    pub fn is_writable(&self) -> bool {
+        self.0.access == Access::Full
     }
 
     fn write_contents(&self, layout: &Layout) {
@@ -182,7 +299,6 @@ unsafe impl<T: Shared> Sync for SharedRef<T> {}
 mod tests {
     use super::*;
     use crate::prim::Ordering;
-    use crate::shm::RegionKind;
 
     #[test]
     fn words_are_seen_through_a_second_mapping() {
@@ -201,6 +317,43 @@ mod tests {
         // SAFETY: the first eight bytes of the mapping.
         let magic = unsafe { other.start().cast::<[u8; 8]>().read_volatile() };
         assert_eq!(magic, MAGIC);
+    }
+
+    fn a_layout() -> Layout {
+        let mut layout = Layout::default();
+        layout.reserve(RegionKind::Worker, 3, 100).unwrap();
+        layout.reserve(RegionKind::Words, 1, 8).unwrap();
+        layout
+    }
+
+    #[test]
+    fn an_attached_segment_is_the_same_memory_with_the_same_layout() {
+        let layout = a_layout();
+        let segment = Segment::create_with(&layout, Comfort { prefault: true, lock: false, huge_pages: true }).unwrap();
+        let fd = segment.as_fd().try_clone_to_owned().unwrap();
+        let (other, found) = Segment::attach(fd, Access::ReadOnly).unwrap();
+        assert_eq!((found.entries(), other.is_writable()), (layout.entries(), false));
+        let at = found.find(RegionKind::Words, 1).unwrap().offset;
+        let (here, there): (SharedRef<AtomicU64>, SharedRef<AtomicU64>) = (segment.shared(at), other.shared(at));
+        // ORDER(test.segment): one thread.
+        here.store(9, Ordering::Relaxed);
+        // ORDER(test.segment): as above.
+        assert_eq!(there.load(Ordering::Relaxed), 9);
+    }
+
+    #[test]
+    fn what_is_no_segment_is_refused_whatever_byte_is_wrong() {
+        let attach = |segment: &Segment| Segment::attach(segment.as_fd().try_clone_to_owned().unwrap(), Access::Full);
+        let toc = a_layout().toc_offset();
+        for byte in (0..size_of::<SegmentHeader>()).chain(toc..a_layout().size()) {
+            let segment = Segment::create(&a_layout()).unwrap();
+            let old = segment.copy(byte, 1)[0];
+            segment.fill(Offset(byte), &[old ^ 0x55]);
+            assert!(matches!(attach(&segment), Err(AttachError::Foreign(_))), "byte {byte}");
+        }
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(4096).unwrap();
+        assert!(matches!(Segment::attach(file.into(), Access::Full), Err(AttachError::NotSealed)));
     }
 
     #[test]

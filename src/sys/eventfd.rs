@@ -2,8 +2,10 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd as Inner};
 use nix::unistd::{read, write};
 
@@ -32,6 +34,22 @@ impl EventFd {
     /// nothing to report.
     pub fn ring(&self) {
         let _ = write(&self.0, &1u64.to_ne_bytes());
+    }
+
+    /// Waits until it is rung, at most `timeout`. May return early; does not silence it.
+    ///
+    /// # Errors
+    /// What poll(2) answered.
+    pub fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
+        // Rounded up: a timeout of less than a millisecond must not become a busy loop.
+        let timeout = timeout.map_or(Ok(PollTimeout::NONE), |timeout| {
+            PollTimeout::try_from(timeout.saturating_add(Duration::from_nanos(999_999)))
+        });
+        let timeout = timeout.unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// Silences it; whether it had been rung.

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
 
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mlock, mmap, mmap_anonymous, munmap};
 
 /// Memory shared with whoever maps the same descriptor or is forked later; unmapped on drop.
 #[derive(Debug)]
@@ -30,6 +30,42 @@ impl Mapping {
         // SAFETY: no address is asked for, so no existing mapping is replaced.
         let start = unsafe { mmap(None, len, protection, MapFlags::MAP_SHARED, fd, 0) }?;
         Ok(Self { start: start.cast(), len })
+    }
+
+    /// As [`Self::of`], but a write is a SIGSEGV.
+    ///
+    /// # Errors
+    /// What mmap(2) answered.
+    pub fn read_only(fd: impl AsFd, len: NonZeroUsize) -> io::Result<Self> {
+        // SAFETY: no address is asked for, so no existing mapping is replaced.
+        let start = unsafe { mmap(None, len, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, fd, 0) }?;
+        Ok(Self { start: start.cast(), len })
+    }
+
+    /// Makes all pages now. What was written stays.
+    ///
+    /// # Errors
+    /// What madvise(2) answered: out of memory; kernels before 5.14 do not know how and answer EINVAL, which is passed over.
+    pub fn prefault(&self) -> io::Result<()> {
+        // SAFETY: the range is our own mapping; populating changes no content.
+        let result = unsafe { libc::madvise(self.start.as_ptr().cast(), self.len.get(), libc::MADV_POPULATE_WRITE) };
+        let error = io::Error::last_os_error();
+        if result == 0 || error.raw_os_error() == Some(libc::EINVAL) { Ok(()) } else { Err(error) }
+    }
+
+    /// Keeps the pages in memory.
+    ///
+    /// # Errors
+    /// What mlock(2) answered: the limit (`ulimit -l`), or no right to.
+    pub fn lock(&self) -> io::Result<()> {
+        // SAFETY: the range is our own mapping.
+        Ok(unsafe { mlock(self.start.cast(), self.len.get()) }?)
+    }
+
+    /// Asks for huge pages. A wish: kernels that do not grant it for shared memory go on with small ones.
+    pub fn ask_for_huge_pages(&self) {
+        // SAFETY: the range is our own mapping; the advice changes no content.
+        let _ = unsafe { madvise(self.start.cast(), self.len.get(), MmapAdvise::MADV_HUGEPAGE) };
     }
 
     /// Maps `len` zeroed bytes that only this process and its children see.

@@ -77,6 +77,11 @@ pub fn ignore_write_signals() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether there is a process `pid`, running or not yet reaped.
+pub fn exists(pid: i32) -> bool {
+    !matches!(kill(Pid::from_raw(pid), None), Err(nix::errno::Errno::ESRCH))
+}
+
 /// Sends SIGKILL to `pid`.
 ///
 /// # Errors

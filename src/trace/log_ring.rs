@@ -126,6 +126,7 @@ impl LogReader {
     pub fn pop(&mut self) -> Option<LogRecord> {
         loop {
             if self.cursor.available(1).unwrap_or(0) == 0 {
+                self.cursor.acknowledge();
                 return None;
             }
             let record = parse(self.slots.read(self.cursor.position()));
