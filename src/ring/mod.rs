@@ -47,6 +47,7 @@ mod producer_end;
 mod settings;
 #[allow(unsafe_code)]
 mod slots;
+mod step;
 mod store;
 #[allow(unsafe_code)]
 mod words;
@@ -63,4 +64,5 @@ pub use position::{AWAKE, Peer};
 pub use producer::ProducerCursor;
 pub use settings::{Overflow, Wait};
 pub use slots::Slots;
+pub use step::{Input, Output, Step, StepBuilder, StepRegions};
 pub use words::{ConsumerWords, Corrupt, LaneWords, ProducerWords};

@@ -138,6 +138,46 @@ impl Options {
         Self { comfort, ..self }
     }
 
+    /// The two ends of a lane that lies in a segment of yours, beside others; for the lanes of a [`Step`](super::Step). Of the
+    /// options only the overflow policy, the ways to wait and [`Self::taps`] count, and every handle of a lane must have the
+    /// same. A step's lanes are [`Overflow::Block`].
+    ///
+    /// # Errors
+    /// If messages of type `T` cannot lie in the lane's slots.
+    pub fn ends_in<T: Pod>(
+        self,
+        segment: &Segment,
+        lane: LaneRegions,
+    ) -> Result<(Producer<T>, Consumer<T>), ChannelError> {
+        check::<T>(lane.slot_size)?;
+        if lane.slot_size != self.slot_size::<T>() {
+            return Err(ChannelError::Size { found: lane.slot_size, wanted: self.slot_size::<T>() });
+        }
+        // A step knows nothing of membarrier; with a fence at every publication its peers need not care.
+        let info = self.info::<T>(lane, Fences::Both);
+        let lane = Lane { segment: segment.clone(), regions: lane, info };
+        let bell = || Bell::Futex;
+        Ok((Producer::new(lane.clone(), bell(), bell()), Consumer::new(lane, bell(), bell())))
+    }
+
+    /// Bytes of a slot. Racing readers and writers go word by word.
+    fn slot_size<T>(&self) -> usize {
+        let races = self.taps || self.overflow == Overflow::DropOldest;
+        if races { size_of::<T>().next_multiple_of(8) } else { size_of::<T>() }
+    }
+
+    fn info<T>(&self, lane: LaneRegions, fences: Fences) -> Info {
+        Info {
+            value_size: size_of::<T>() as u64,
+            slot_size: lane.slot_size as u64,
+            capacity: lane.capacity,
+            overflow: self.overflow as u64,
+            announce: if self.taps { (lane.capacity / 4).clamp(1, MOST_AHEAD) } else { 0 },
+            waits: [coded(self.producer_wait), coded(self.consumer_wait)],
+            asymmetric: u64::from(fences == Fences::Sleeper),
+        }
+    }
+
     /// Makes the ring.
     ///
     /// # Errors
@@ -215,24 +255,13 @@ const MOST_AHEAD: u64 = 32;
 
 impl Lane {
     fn create<T: Pod>(options: Options) -> Result<Self, ChannelError> {
-        let races = options.taps || options.overflow == Overflow::DropOldest;
-        // Racing readers and writers go word by word.
-        let slot_size = if races { size_of::<T>().next_multiple_of(8) } else { size_of::<T>() };
+        let slot_size = options.slot_size::<T>();
         check::<T>(slot_size)?;
         let mut layout = Layout::default();
         let info_at = layout.reserve(RegionKind::LaneInfo, 0, INFO_WORDS * 8)?;
         let regions = LaneRegions::reserve(&mut layout, 0, options.capacity as u64, slot_size)?;
         let segment = Segment::create_with(&layout, options.comfort)?;
-        let asymmetric = Fences::cheapest() == Fences::Sleeper;
-        let info = Info {
-            value_size: size_of::<T>() as u64,
-            slot_size: slot_size as u64,
-            capacity: regions.capacity,
-            overflow: options.overflow as u64,
-            announce: if options.taps { (regions.capacity / 4).clamp(1, MOST_AHEAD) } else { 0 },
-            waits: [coded(options.producer_wait), coded(options.consumer_wait)],
-            asymmetric: u64::from(asymmetric),
-        };
+        let info = options.info::<T>(regions, Fences::cheapest());
         let words: SharedRef<[AtomicU64; INFO_WORDS]> = segment.shared(info_at);
         for (word, value) in words.iter().zip(info.words()) {
             // ORDER(info): Relaxed; whoever attaches gets the descriptor after this.
