@@ -13,6 +13,7 @@ use super::fault::{Fault, PopError, PushError};
 use super::options::{ChannelError, Lane, Options};
 use super::producer_end::ProducerEnd;
 use super::settings::Overflow;
+use super::tap::Tap;
 use super::{LaneWords, Slots};
 use crate::shm::SharedRef;
 
@@ -51,7 +52,7 @@ pub struct Consumer<T> {
 
 impl<T: Pod> Producer<T> {
     pub(super) fn new(lane: Lane, data: Bell, space: Bell) -> Self {
-        Self { end: lane.producer_end(data, space), lane, values: PhantomData }
+        Self { end: lane.producer_end(lane.slots(), data, space), lane, values: PhantomData }
     }
 
     /// Writes one message. Never waits.
@@ -63,16 +64,7 @@ impl<T: Pod> Producer<T> {
     pub fn push(&mut self, value: T) -> Result<(), PushError<T>> {
         match self.end.push(value) {
             Ok(true) => Ok(()),
-            refused => Err(self.refused(value, refused)),
-        }
-    }
-
-    #[inline(never)]
-    fn refused(&self, value: T, refused: Result<bool, Fault>) -> PushError<T> {
-        match refused {
-            Ok(_) if self.end.cursor.is_deserted() => PushError::Closed(value),
-            Ok(_) => PushError::Full(value),
-            Err(fault) => PushError::Fault(value, fault),
+            refused => Err(self.end.refused(value, refused)),
         }
     }
 
@@ -81,14 +73,7 @@ impl<T: Pod> Producer<T> {
     /// # Errors
     /// As [`Self::push`], but never [`PushError::Full`].
     pub fn send(&mut self, value: T) -> Result<(), PushError<T>> {
-        loop {
-            match self.push(value) {
-                Err(PushError::Full(value)) => {
-                    self.end.wait_for_room(1, None).map_err(|fault| PushError::Fault(value, fault))?;
-                }
-                other => return other,
-            }
-        }
+        self.end.send(value)
     }
 
     /// Writes as many of `values` as there is room for, publishing them once: how many.
@@ -153,6 +138,14 @@ impl<T: Pod> Producer<T> {
         self.lane.dropped()
     }
 
+    /// A tap on the ring, from now on.
+    ///
+    /// # Errors
+    /// The ring was not made for taps.
+    pub fn tap(&self) -> Result<Tap<T>, ChannelError> {
+        Tap::new(&self.lane)
+    }
+
     /// The bell that is rung when there is room again, to wait for with epoll; `None` without [`Options::doorbell`].
     pub fn doorbell(&self) -> Option<BorrowedFd<'_>> {
         door(&self.end.space)
@@ -166,7 +159,7 @@ impl<T: Pod> Producer<T> {
 
 impl<T: Pod> Consumer<T> {
     pub(super) fn new(lane: Lane, data: Bell, space: Bell) -> Self {
-        Self { end: lane.consumer_end(data, space), lane, values: PhantomData }
+        Self { end: lane.consumer_end(lane.slots(), data, space), lane, values: PhantomData }
     }
 
     /// Takes the next message. Never waits.
@@ -183,12 +176,7 @@ impl<T: Pod> Consumer<T> {
     /// # Errors
     /// As [`Self::pop`], but never [`PopError::Empty`].
     pub fn recv(&mut self) -> Result<T, PopError> {
-        loop {
-            match self.pop() {
-                Err(PopError::Empty) => drop(self.end.wait_for_data(1, None)?),
-                other => return other,
-            }
-        }
+        self.end.recv(None)
     }
 
     /// Takes the next message, and waits for it at most `timeout`.
@@ -196,13 +184,7 @@ impl<T: Pod> Consumer<T> {
     /// # Errors
     /// As [`Self::pop`]; [`PopError::Empty`] when the time is over.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, PopError> {
-        match self.pop() {
-            Err(PopError::Empty) => {
-                self.end.wait_for_data(1, Some(timeout))?;
-                self.pop()
-            }
-            other => other,
-        }
+        self.end.recv(Some(timeout))
     }
 
     /// Takes as many messages as there are and `values` holds: how many.
@@ -227,9 +209,9 @@ impl<T: Pod> Consumer<T> {
     }
 
     fn pop_each(&mut self, values: &mut [T]) -> Result<usize, PopError> {
-        for count in 0..values.len() {
+        for (count, slot) in values.iter_mut().enumerate() {
             match self.pop() {
-                Ok(value) => values[count] = value,
+                Ok(value) => *slot = value,
                 Err(PopError::Empty) => return Ok(count),
                 Err(_) if count > 0 => return Ok(count),
                 Err(error) => return Err(error),

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Consumer, Options, Overflow, PopError, Producer, PushError, Wait, channel};
+use super::{
+    Consumer, Options, Overflow, PopError, Producer, PushError, TapError, Wait, attach_tap, channel, latest,
+    line_channel,
+};
 
 fn pair<T: bytemuck::Pod>(options: Options) -> (Producer<T>, Consumer<T>) {
     options.open().unwrap()
@@ -76,7 +79,7 @@ fn slots_are_filled_and_read_in_place_across_the_end_of_the_ring() {
 #[test]
 fn what_is_not_committed_or_not_released_has_not_happened() {
     let (mut tx, mut rx) = channel::<u64>(8).unwrap();
-    drop(tx.reserve(3).unwrap());
+    assert_eq!(tx.reserve(3).unwrap().len(), 3);
     assert!(matches!(rx.pop(), Err(PopError::Empty)));
     assert_eq!(tx.push_slice(&[1, 2, 3]).unwrap(), 3);
     assert_eq!(rx.peek(2).unwrap().len(), 2);
@@ -138,4 +141,81 @@ fn an_end_is_used_once() {
     assert!(second.push(2).unwrap_err().to_string().contains("uses the producer of this ring"));
     drop(tx);
     second.push(2).unwrap();
+}
+
+#[test]
+fn a_tap_sees_all_that_passes_and_is_told_what_it_missed() {
+    let (mut tx, mut rx) = pair::<[u64; 2]>(Options::new(8).taps());
+    let mut tap = tx.tap().unwrap();
+    let mut read_only = attach_tap::<[u64; 2]>(tx.descriptor().try_clone_to_owned().unwrap()).unwrap();
+    for value in 0..30 {
+        tx.push([value; 2]).unwrap();
+        assert_eq!(tap.next(), Ok([value; 2]));
+        assert_eq!(rx.pop().unwrap(), [value; 2]);
+    }
+    let Err(TapError::Lapped(missed)) = read_only.next() else { panic!("not lapped") };
+    let seen: Vec<_> = std::iter::from_fn(|| read_only.next().ok()).collect();
+    assert_eq!((missed + seen.len() as u64, seen.last()), (30, Some(&[29; 2])));
+    drop(tx);
+    assert_eq!(tap.next(), Err(TapError::Closed));
+}
+
+#[test]
+fn a_ring_without_taps_cannot_be_tapped() {
+    assert!(channel::<u64>(4).unwrap().0.tap().is_err());
+}
+
+#[test]
+fn what_a_tap_sees_is_never_torn() {
+    let (mut tx, mut rx) = pair::<[u64; 8]>(Options::new(8).taps());
+    let mut tap = tx.tap().unwrap();
+    let count: u64 = if cfg!(miri) { 60 } else { 200_000 };
+    std::thread::scope(|scope| {
+        scope.spawn(move || (0..count).for_each(|value| tx.send([value; 8]).unwrap()));
+        scope.spawn(move || (0..count).for_each(|value| assert_eq!(rx.recv().unwrap(), [value; 8])));
+        let mut next = 0;
+        loop {
+            match tap.next() {
+                Ok(value) => {
+                    assert_eq!(value, [next; 8]);
+                    next += 1;
+                }
+                Err(TapError::Lapped(missed)) => next += missed,
+                Err(TapError::Empty) => std::thread::yield_now(),
+                Err(TapError::Closed) => break,
+            }
+        }
+        assert_eq!(next, count);
+    });
+}
+
+#[test]
+fn the_latest_value_is_whole_and_never_older_than_one_seen() {
+    let (mut writer, mut reader) = latest::<[u64; 5]>().unwrap();
+    let count: u64 = if cfg!(miri) { 60 } else { 200_000 };
+    std::thread::scope(|scope| {
+        scope.spawn(move || (1..=count).for_each(|value| writer.push([value; 5]).unwrap()));
+        let mut last = 0;
+        while last < count {
+            if let Some(value) = reader.get() {
+                assert!(value == [value[0]; 5] && value[0] >= last, "{value:?} after {last}");
+                last = value[0];
+            }
+        }
+    });
+}
+
+#[test]
+fn a_line_channel_is_a_ring_like_others() {
+    let (mut tx, mut rx) = line_channel::<[u8; 13]>(Options::new(4).wait(Wait::Sleep)).unwrap();
+    (0..4).for_each(|value| tx.push([value; 13]).unwrap());
+    assert!(matches!(tx.push([4; 13]), Err(PushError::Full(_))));
+    (0..4).for_each(|value| assert_eq!(rx.pop().unwrap(), [value; 13]));
+    let count: u32 = if cfg!(miri) { 50 } else { 20_000 };
+    std::thread::scope(|scope| {
+        scope.spawn(move || (0..count).for_each(|value| tx.send([value.to_le_bytes()[0]; 13]).unwrap()));
+        (0..count).for_each(|value| assert_eq!(rx.recv().unwrap(), [value.to_le_bytes()[0]; 13]));
+        assert!(matches!(rx.recv(), Err(PopError::Closed)));
+    });
+    assert!(line_channel::<u64>(Options::new(4).overflow(Overflow::DropOldest)).is_err());
 }

@@ -45,6 +45,12 @@ impl<W: Deref<Target = LaneWords>> ConsumerCursor<W> {
         self.tail_seen.wrapping_sub(self.head)
     }
 
+    /// The slots say that the next message is there.
+    #[inline]
+    pub fn learn_of_one(&mut self) {
+        self.tail_seen = self.head.wrapping_add(1);
+    }
+
     /// How many messages there are. Looks at the producer's word only if the copy of it does not promise `want`.
     ///
     /// # Errors

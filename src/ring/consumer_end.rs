@@ -75,16 +75,29 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
         Ok(value)
     }
 
+    /// Takes the next message, and waits for it, at most `timeout`.
+    pub(super) fn recv<T: Pod>(&mut self, timeout: Option<Duration>) -> Result<T, PopError> {
+        loop {
+            match self.pop() {
+                Err(PopError::Empty) => {}
+                other => return other,
+            }
+            if !self.wait_for_data(1, timeout)? && timeout.is_some() {
+                return self.pop();
+            }
+        }
+    }
+
     /// All that was known of is read: gives it back, and looks for more.
     #[inline]
     pub(super) fn refill(&mut self) -> Result<(), PopError> {
         self.acknowledge();
-        // Closed first and then empty is the end.
-        if self.cursor.available(1).map_err(Fault::from)? > 0 {
+        if self.waiting(1)? > 0 {
             return Ok(());
         }
+        // Closed first and then still empty is the end.
         let closed = self.cursor.is_closed();
-        match (self.cursor.available(1).map_err(Fault::from)?, closed) {
+        match (self.waiting(1)?, closed) {
             (0, true) => Err(PopError::Closed),
             (0, false) => Err(PopError::Empty),
             _ => Ok(()),
@@ -165,10 +178,17 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
         Ok(true)
     }
 
-    /// How many messages there are; looks afresh only if fewer than `want` are known of.
+    /// How many messages there are; looks afresh only if fewer than `want` are known of. Marked slots are looked at one at a time.
+    #[inline]
     pub(super) fn waiting(&mut self, want: u64) -> Result<u64, Fault> {
         if self.settings.overflow == Overflow::DropOldest {
             return Ok(self.cursor.available_or_lapped().1);
+        }
+        if S::MARKED {
+            if self.slots.holds(self.cursor.position()) {
+                self.cursor.learn_of_one();
+            }
+            return Ok(self.cursor.known());
         }
         Ok(self.cursor.available(want)?)
     }

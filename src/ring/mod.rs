@@ -30,7 +30,7 @@ mod bell;
 #[allow(unsafe_code)]
 mod cells;
 mod channel;
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod channel_tests;
 mod consumer;
 mod consumer_end;
@@ -39,6 +39,8 @@ mod fences;
 #[allow(unsafe_code)]
 mod intent;
 mod lane_regions;
+mod line;
+mod marked;
 mod options;
 mod owner;
 mod position;
@@ -49,6 +51,7 @@ mod settings;
 mod slots;
 mod step;
 mod store;
+mod tap;
 #[allow(unsafe_code)]
 mod words;
 
@@ -59,10 +62,12 @@ pub use consumer::ConsumerCursor;
 pub use fault::{Fault, PopError, PushError};
 pub use intent::{IntentWords, MAX_TARGETS, Transaction};
 pub use lane_regions::LaneRegions;
+pub use line::{LineConsumer, LineProducer, line_channel};
 pub use options::{ChannelError, Options};
 pub use position::{AWAKE, Peer};
 pub use producer::ProducerCursor;
 pub use settings::{Overflow, Wait};
 pub use slots::Slots;
 pub use step::{Input, Output, Step, StepBuilder, StepRegions};
+pub use tap::{Latest, Tap, TapError, attach_latest, attach_tap, latest};
 pub use words::{ConsumerWords, Corrupt, LaneWords, ProducerWords};

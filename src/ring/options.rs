@@ -10,6 +10,7 @@ use super::consumer::ConsumerCursor;
 use super::consumer_end::ConsumerEnd;
 use super::fences::Fences;
 use super::lane_regions::LaneRegions;
+use super::marked::marked_size;
 use super::producer::ProducerCursor;
 use super::producer_end::ProducerEnd;
 use super::settings::{Overflow, Settings, Wait};
@@ -47,6 +48,12 @@ pub enum ChannelError {
     /// A message aligned to more than a cache-line pair.
     #[error("messages aligned to {0} bytes do not fit into shared memory that is aligned to 128")]
     Alignment(usize),
+    /// The options ask for something that a ring of marked slots has not.
+    #[error("a ring for the lowest latency blocks when it is full, and has neither doorbell nor taps")]
+    Unsuited,
+    /// Nobody may look at the ring besides its ends.
+    #[error("the ring was made without `Options::taps`, so its producer does not say what it overwrites")]
+    NoTaps,
     /// No eventfd.
     #[error("cannot make a doorbell: {0}; look at `ulimit -n`")]
     Bell(std::io::Error),
@@ -257,6 +264,10 @@ impl Lane {
     fn create<T: Pod>(options: Options) -> Result<Self, ChannelError> {
         let slot_size = options.slot_size::<T>();
         check::<T>(slot_size)?;
+        Self::lay_out::<T>(options, slot_size)
+    }
+
+    fn lay_out<T: Pod>(options: Options, slot_size: usize) -> Result<Self, ChannelError> {
         let mut layout = Layout::default();
         let info_at = layout.reserve(RegionKind::LaneInfo, 0, INFO_WORDS * 8)?;
         let regions = LaneRegions::reserve(&mut layout, 0, options.capacity as u64, slot_size)?;
@@ -332,10 +343,26 @@ impl Lane {
         }
     }
 
-    pub(super) fn producer_end(&self, data: Bell, space: Bell) -> ProducerEnd<SharedRef<LaneWords>, Slots> {
+    /// A lane whose slots carry marks.
+    pub(super) fn create_marked<T: Pod>(options: Options) -> Result<Self, ChannelError> {
+        if options.overflow != Overflow::Block || options.doorbell || options.taps {
+            return Err(ChannelError::Unsuited);
+        }
+        check::<T>(size_of::<T>())?;
+        if align_of::<T>() > 8 {
+            return Err(ChannelError::Alignment(align_of::<T>()));
+        }
+        Self::lay_out::<T>(options, marked_size(size_of::<T>()))
+    }
+
+    pub(super) fn slots(&self) -> Slots {
+        self.regions.slots(&self.segment)
+    }
+
+    pub(super) fn producer_end<S>(&self, slots: S, data: Bell, space: Bell) -> ProducerEnd<SharedRef<LaneWords>, S> {
         ProducerEnd {
             cursor: ProducerCursor::attach(self.words(), self.regions.capacity),
-            slots: self.regions.slots(&self.segment),
+            slots,
             settings: self.settings(0),
             data,
             space,
@@ -345,10 +372,10 @@ impl Lane {
         }
     }
 
-    pub(super) fn consumer_end(&self, data: Bell, space: Bell) -> ConsumerEnd<SharedRef<LaneWords>, Slots> {
+    pub(super) fn consumer_end<S>(&self, slots: S, data: Bell, space: Bell) -> ConsumerEnd<SharedRef<LaneWords>, S> {
         ConsumerEnd {
             cursor: ConsumerCursor::attach(self.words(), self.regions.capacity),
-            slots: self.regions.slots(&self.segment),
+            slots,
             settings: self.settings(1),
             data,
             space,

@@ -47,7 +47,7 @@ fn is_alive(pid: u32) -> bool {
     i32::try_from(pid).is_ok_and(crate::sys::signal::exists)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -46,6 +46,11 @@ impl<W: Deref<Target = LaneWords>> ProducerCursor<W> {
         self.tail
     }
 
+    /// The consumer's position, as far as we know.
+    pub fn head_seen(&self) -> u64 {
+        self.head_seen
+    }
+
     /// How many messages fit for sure, without a look.
     #[inline]
     pub fn known_room(&self) -> u64 {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytemuck::Pod;
 
 use super::bell::Bell;
-use super::fault::Fault;
+use super::fault::{Fault, PushError};
 use super::owner;
 use super::position::Peer;
 use super::producer::ProducerCursor;
@@ -40,12 +40,22 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ProducerEnd<W, S> {
         let words = self.cursor.share_words();
         owner::claim(&words.producer.0.owner, Peer::Producer)?;
         self.cursor = ProducerCursor::attach(words, self.capacity);
+        if S::MARKED {
+            self.find_tail();
+        }
         self.is_owner = true;
         self.is_plain = !self.settings.races();
         // A predecessor may have died between a publication and its bell. ORDER(data_at): SeqCst, as after a publication.
         fence(Ordering::SeqCst);
         self.ring();
         Ok(())
+    }
+
+    /// Marked slots: nobody has written down how far our predecessor came, but the slots tell.
+    fn find_tail(&mut self) {
+        let head = self.cursor.head_seen();
+        let written = (0..self.capacity).take_while(|offset| self.slots.holds(head.wrapping_add(*offset))).count();
+        self.cursor.moved_to(head.wrapping_add(written as u64));
     }
 
     /// Stores `value` as the overflow policy has it. `Ok(false)`: the ring is full.
@@ -99,10 +109,37 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ProducerEnd<W, S> {
         drops
     }
 
+    /// What a message that was not stored is told.
+    #[inline(never)]
+    pub(super) fn refused<T>(&self, value: T, refused: Result<bool, Fault>) -> PushError<T> {
+        match refused {
+            Ok(_) if self.cursor.is_deserted() => PushError::Closed(value),
+            Ok(_) => PushError::Full(value),
+            Err(fault) => PushError::Fault(value, fault),
+        }
+    }
+
+    /// Stores `value`, and waits for room as long as it takes.
+    pub(super) fn send<T: Pod>(&mut self, value: T) -> Result<(), PushError<T>> {
+        loop {
+            match self.push(value) {
+                Ok(true) => return Ok(()),
+                Ok(false) if !self.cursor.is_deserted() => {
+                    self.wait_for_room(1, None).map_err(|fault| PushError::Fault(value, fault))?;
+                }
+                refused => return Err(self.refused(value, refused)),
+            }
+        }
+    }
+
     /// Publishes `count` messages and wakes a consumer that sleeps for them.
     #[inline(always)]
     pub(super) fn publish(&mut self, count: u64) {
-        self.cursor.publish(count);
+        if S::MARKED {
+            self.cursor.moved_to(self.cursor.position().wrapping_add(count));
+        } else {
+            self.cursor.publish(count);
+        }
         if self.settings.peer_sleeps {
             self.settings.fences.published();
             self.ring();

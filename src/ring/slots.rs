@@ -80,7 +80,7 @@ impl Slots {
     }
 
     /// Words of a slot, for those who race. Their slots are whole words, which the layout sees to.
-    fn words(&self, position: u64) -> &[AtomicU64] {
+    pub(super) fn words(&self, position: u64) -> &[AtomicU64] {
         debug_assert!(self.stride % 8 == 0, "racing readers and writers need whole words");
         let start = self.slot(position).cast::<AtomicU64>();
         // SAFETY: slots start at multiples of 128 + n * 8 and hold whole words; atomics may be shared with anybody.

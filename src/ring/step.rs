@@ -384,9 +384,11 @@ impl<S> Drop for Step<S> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    type Recovered = (Step<[u64; 2]>, [Input<u64>; 2], Output<u64>);
 
     /// Two inputs, an output, and a sum as the state.
     struct Rig {
@@ -403,7 +405,7 @@ mod tests {
             Self { segment: Segment::create(&layout).unwrap(), lanes, regions }
         }
 
-        fn recover(&self) -> Result<(Step<[u64; 2]>, [Input<u64>; 2], Output<u64>), Fault> {
+        fn recover(&self) -> Result<Recovered, Fault> {
             let mut builder = Step::builder(&self.segment, self.regions);
             let inputs = [builder.input(self.lanes[0]), builder.input(self.lanes[1])];
             let output = builder.output(self.lanes[2]);

@@ -4,7 +4,10 @@ use bytemuck::Pod;
 
 /// Slots that hold values. Which position may be touched by whom is the lane's protocol.
 pub(super) trait Store {
-    /// Writes a slot that nobody else may touch.
+    /// Each slot says by itself whether it holds the message of a position: nobody looks at the producer's `tail`.
+    const MARKED: bool = false;
+
+    /// Writes a slot that nobody else may touch. A marked one is thereby published.
     fn put<T: Pod>(&mut self, position: u64, value: T);
 
     /// Reads a slot that nobody else writes.
@@ -15,4 +18,10 @@ pub(super) trait Store {
 
     /// Reads a slot that may be overwritten meanwhile: what comes back is of one message only if the lane says so afterwards.
     fn get_racing<T: Pod>(&self, position: u64) -> T;
+
+    /// Whether a marked slot holds the message of `position`; its content is then visible.
+    fn holds(&self, position: u64) -> bool {
+        let _ = position;
+        false
+    }
 }

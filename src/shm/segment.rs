@@ -190,8 +190,10 @@ impl Segment {
     fn copy(&self, at: usize, len: usize) -> Vec<u8> {
         let start = self.range(Offset(at), len);
         let byte = |index: usize| {
-            // SAFETY: `range` has checked the bounds; volatile, because another process may write meanwhile.
-            unsafe { start.as_ptr().add(index).read_volatile() }
+            // SAFETY: `range` has checked the bounds.
+            let byte = unsafe { start.add(index) };
+            // SAFETY: within the mapping; volatile, because another process may write meanwhile.
+            unsafe { byte.read_volatile() }
         };
         (0..len).map(byte).collect()
     }
