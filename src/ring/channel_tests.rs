@@ -125,6 +125,7 @@ fn a_wait_ends_with_its_time() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri maps no descriptors")]
 fn a_type_of_another_size_does_not_attach() {
     let (tx, _rx) = channel::<u64>(4).unwrap();
     let fd = || tx.descriptor().try_clone_to_owned().unwrap();
@@ -134,6 +135,7 @@ fn a_type_of_another_size_does_not_attach() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri maps no descriptors")]
 fn an_end_is_used_once() {
     let (mut tx, _rx) = channel::<u64>(4).unwrap();
     tx.push(1).unwrap();
@@ -144,6 +146,7 @@ fn an_end_is_used_once() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri maps no descriptors")]
 fn a_tap_sees_all_that_passes_and_is_told_what_it_missed() {
     let (mut tx, mut rx) = pair::<[u64; 2]>(Options::new(8).taps());
     let mut tap = tx.tap().unwrap();

@@ -23,7 +23,11 @@
 //! | `counts` | the producer or consumer, by its commit | observers | nothing: counters |
 
 #[cfg(all(test, loom))]
+mod loom_channel;
+#[cfg(all(test, loom))]
 mod loom_lane;
+#[cfg(all(test, loom))]
+mod loom_store;
 
 mod batch;
 mod bell;

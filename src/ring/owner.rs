@@ -52,6 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri knows no kill(2)")]
     fn an_end_is_claimed_once_and_taken_over_from_the_dead() {
         let free = AtomicU64::new(0);
         claim(&free, Peer::Producer).unwrap();

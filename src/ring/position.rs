@@ -86,6 +86,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "pure arithmetic, and a lot of it")]
     fn used_is_the_distance_wherever_the_positions_are() {
         each(|head, distance| {
             let tail = head.wrapping_add(distance);
@@ -96,6 +97,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "pure arithmetic, and a lot of it")]
     fn a_claim_beyond_the_ring_is_refused_with_who_made_it() {
         each(|head, distance| {
             let beyond = head.wrapping_add(65 + distance);
@@ -108,6 +110,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "pure arithmetic, and a lot of it")]
     fn a_sleeper_is_woken_at_its_position_or_one_earlier_but_never_missed() {
         each(|position, distance| {
             let asked = ask_at(position.wrapping_add(distance));

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::ptr;
-use std::sync::atomic::AtomicU32;
 use std::time::Duration;
+
+use crate::prim::AtomicU32;
 
 /// Sleeps while `word` is `expected`, at most `timeout`. Returns also early: the caller looks again.
 ///
@@ -38,7 +39,7 @@ pub fn wake(word: &AtomicU32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::Ordering;
+    use crate::prim::Ordering;
 
     #[test]
     fn a_sleeper_is_woken_and_a_changed_word_lets_nobody_sleep() {

@@ -10,11 +10,14 @@ pub mod epoll;
 pub mod eventfd;
 pub mod fd;
 pub mod fork;
+#[cfg(not(loom))]
 pub mod futex;
 pub mod lock;
 pub mod membarrier;
+#[cfg_attr(miri, path = "heap_memfd.rs")]
 pub mod memfd;
 pub mod memory;
+#[cfg_attr(miri, path = "heap_mmap.rs")]
 pub mod mmap;
 pub mod pidfd;
 pub mod pipe;
