@@ -1,6 +1,7 @@
 //! Rings for the lowest latency.
 
 use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use bytemuck::Pod;
@@ -8,8 +9,9 @@ use bytemuck::Pod;
 use super::bell::Bell;
 use super::consumer_end::ConsumerEnd;
 use super::fault::{PopError, PushError};
+use super::lane::Lane;
 use super::marked::Marked;
-use super::options::{ChannelError, Lane, Options};
+use super::options::{ChannelError, Options};
 use super::producer_end::ProducerEnd;
 use super::{LaneWords, Slots};
 use crate::shm::SharedRef;
@@ -30,16 +32,37 @@ use crate::shm::SharedRef;
 /// [`Overflow::Block`](super::Overflow::Block), a doorbell, taps.
 pub fn line_channel<T: Pod>(options: Options) -> Result<(LineProducer<T>, LineConsumer<T>), ChannelError> {
     let lane = Lane::create_marked::<T>(options)?;
-    let slots = || Marked(lane.regions.slots(&lane.segment));
-    let producer = lane.producer_end(slots(), Bell::Futex, Bell::Futex);
-    let consumer = lane.consumer_end(slots(), Bell::Futex, Bell::Futex);
-    Ok((LineProducer { end: producer, values: PhantomData }, LineConsumer { end: consumer, values: PhantomData }))
+    let producer = lane.producer_end(Marked(lane.slots()), Bell::Futex, Bell::Futex);
+    let consumer = lane.consumer_end(Marked(lane.slots()), Bell::Futex, Bell::Futex);
+    let producer = LineProducer { end: producer, lane: lane.clone(), values: PhantomData };
+    Ok((producer, LineConsumer { end: consumer, lane, values: PhantomData }))
+}
+
+/// The producer's end of the [`line_channel`] behind a descriptor that another process gave us.
+///
+/// # Errors
+/// If it is no such ring of messages of this size.
+pub fn attach_line_producer<T: Pod>(fd: OwnedFd) -> Result<LineProducer<T>, ChannelError> {
+    let lane = Lane::attach_marked::<T>(fd)?;
+    let end = lane.producer_end(Marked(lane.slots()), Bell::Futex, Bell::Futex);
+    Ok(LineProducer { end, lane, values: PhantomData })
+}
+
+/// The consumer's end of the [`line_channel`] behind a descriptor that another process gave us.
+///
+/// # Errors
+/// As [`attach_line_producer`].
+pub fn attach_line_consumer<T: Pod>(fd: OwnedFd) -> Result<LineConsumer<T>, ChannelError> {
+    let lane = Lane::attach_marked::<T>(fd)?;
+    let end = lane.consumer_end(Marked(lane.slots()), Bell::Futex, Bell::Futex);
+    Ok(LineConsumer { end, lane, values: PhantomData })
 }
 
 /// The end of a [`line_channel`] that writes. Used as a [`Producer`](super::Producer).
 #[derive(Debug)]
 pub struct LineProducer<T> {
     end: ProducerEnd<SharedRef<LaneWords>, Marked<Slots>>,
+    lane: Lane,
     values: PhantomData<fn(T)>,
 }
 
@@ -47,6 +70,7 @@ pub struct LineProducer<T> {
 #[derive(Debug)]
 pub struct LineConsumer<T> {
     end: ConsumerEnd<SharedRef<LaneWords>, Marked<Slots>>,
+    lane: Lane,
     values: PhantomData<fn() -> T>,
 }
 
@@ -69,6 +93,11 @@ impl<T: Pod> LineProducer<T> {
     /// As [`Self::push`], but never [`PushError::Full`].
     pub fn send(&mut self, value: T) -> Result<(), PushError<T>> {
         self.end.send(value)
+    }
+
+    /// A handle for another process: see [`attach_line_producer`].
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.lane.segment.as_fd()
     }
 }
 
@@ -96,6 +125,11 @@ impl<T: Pod> LineConsumer<T> {
     /// As [`Self::pop`]; [`PopError::Empty`] when the time is over.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, PopError> {
         self.end.recv(Some(timeout))
+    }
+
+    /// A handle for another process: see [`attach_line_consumer`].
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.lane.segment.as_fd()
     }
 }
 

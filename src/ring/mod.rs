@@ -42,6 +42,7 @@ mod fault;
 mod fences;
 #[allow(unsafe_code)]
 mod intent;
+mod lane;
 mod lane_regions;
 mod line;
 mod marked;
@@ -66,7 +67,7 @@ pub use consumer::ConsumerCursor;
 pub use fault::{Fault, PopError, PushError};
 pub use intent::{IntentWords, MAX_TARGETS, Transaction};
 pub use lane_regions::LaneRegions;
-pub use line::{LineConsumer, LineProducer, line_channel};
+pub use line::{LineConsumer, LineProducer, attach_line_consumer, attach_line_producer, line_channel};
 pub use options::{ChannelError, Options};
 pub use position::{AWAKE, Peer};
 pub use producer::ProducerCursor;

@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 
 use bytemuck::Pod;
 
-use super::options::{ChannelError, Lane, Options};
+use super::lane::Lane;
+use super::options::{ChannelError, Options};
 use super::position::is_before;
 use super::settings::Overflow;
 use super::store::Store;
