@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use super::position::{AWAKE, Peer, ask_at, is_before, is_reached, later, used};
 use super::words::{Corrupt, LaneWords};
-use crate::prim::{Ordering, fence};
+use crate::prim::{Ordering, compiler_fence, fence};
 
 /// Position of the one consumer of a lane. Slots are read through [`Slots`](super::Slots) at [`Self::position`] and
 /// following, then released.
@@ -125,14 +125,42 @@ impl<W: Deref<Target = LaneWords>> ConsumerCursor<W> {
     }
 
     /// Drop-oldest lanes: moves on to `position`; what lies between was overwritten unread, and is counted so.
+    ///
+    /// Count and position are two words, and a kill may come between: so the count before and the new position are written
+    /// down first, and whoever finds a skip begun takes its count back ([`Self::recover`]).
     pub fn skip_to(&mut self, position: u64) {
         let count = position.wrapping_sub(self.head);
-        if count > 0 {
-            let skipped = &self.words.consumer.0.skipped;
+        if count == 0 {
+            return;
+        }
+        let words = &self.words.consumer.0;
+        // ORDER(skip): Relaxed and in this order: only a kill can come between, and that keeps the order of the program, which
+        // the compiler keeps for the fence.
+        let skipped = words.skipped.load(Ordering::Relaxed);
+        words.skip_base.store(skipped, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        // ORDER(skip): as above.
+        words.skip_to.store(position, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        // ORDER(counts): Relaxed; a counter with one writer.
+        words.skipped.store(skipped.wrapping_add(count), Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        self.head = position;
+        self.acknowledge();
+    }
+
+    /// After [`Self::attach`], by who is to use the lane: takes back the count of a skip that the predecessor had begun and not
+    /// ended.
+    pub fn recover(&self) {
+        let (words, head) = (&self.words.consumer.0, self.head);
+        // ORDER(skip): Relaxed; the predecessor has ended.
+        if is_before(head, words.skip_to.load(Ordering::Relaxed)) {
+            let base = words.skip_base.load(Ordering::Relaxed);
             // ORDER(counts): Relaxed; a counter with one writer.
-            skipped.store(skipped.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
-            self.head = position;
-            self.acknowledge();
+            words.skipped.store(base, Ordering::Relaxed);
+            compiler_fence(Ordering::SeqCst);
+            // ORDER(skip): Relaxed, after the count.
+            words.skip_to.store(head, Ordering::Relaxed);
         }
     }
 

@@ -40,6 +40,7 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
         let words = self.cursor.share_words();
         owner::claim(&words.consumer.0.owner, Peer::Consumer)?;
         self.cursor = ConsumerCursor::attach(words, self.capacity);
+        self.cursor.recover();
         self.is_owner = true;
         self.is_plain = self.settings.overflow != Overflow::DropOldest;
         // A predecessor may have died between a release and its bell. ORDER(space_at): SeqCst, as after a release.
@@ -133,6 +134,8 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
             if self.cursor.still_valid(first) {
                 self.cursor.skip_to(first);
                 self.cursor.release(1);
+                // At once: the producer does not wait for us, and what was read must not be counted as skipped by a successor.
+                self.cursor.acknowledge();
                 return Ok(value);
             }
         }

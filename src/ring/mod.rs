@@ -20,6 +20,7 @@
 //! | `space_at` | [`ProducerCursor::sleep_until`] | [`ConsumerCursor::producer_wants_bell`] | that the producer may sleep |
 //! | `closed` | [`ProducerCursor::close`] | [`ConsumerCursor::is_closed`] | that `tail` is final |
 //! | `phase` | [`Transaction::commit`] | [`Transaction::recover`] | the values of the intent |
+//! | `skip` | [`ConsumerCursor::skip_to`] | [`ConsumerCursor::recover`] | how far a skip has come, after a kill |
 //! | `counts` | the producer or consumer, by its commit | observers | nothing: counters |
 
 #[cfg(all(test, loom))]

@@ -30,6 +30,10 @@ pub struct ConsumerWords {
     pub head: AtomicU64,
     /// Messages overwritten before they were read, or thrown away unread.
     pub skipped: AtomicU64,
+    /// Where the last skip leads; beyond `head` as long as the skip is under way.
+    pub skip_to: AtomicU64,
+    /// `skipped` before the last skip.
+    pub skip_base: AtomicU64,
     /// Not zero: nobody will read any more.
     pub closed: AtomicU64,
     /// Who uses this end, 0 for nobody.

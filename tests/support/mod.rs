@@ -5,6 +5,7 @@
 
 pub(crate) mod length_file;
 pub(crate) mod processes;
+pub(crate) mod ptrace;
 pub(crate) mod pty;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
