@@ -21,4 +21,4 @@ mod padded;
 mod prefetch;
 
 pub use padded::CachePadded;
-pub use prefetch::prefetch_for_write;
+pub use prefetch::{prefetch_for_read, prefetch_for_write};

@@ -63,10 +63,7 @@ impl<T: Pod> Producer<T> {
     /// full and the consumer has gone.
     #[inline(always)]
     pub fn push(&mut self, value: T) -> Result<(), PushError<T>> {
-        match self.end.push(value) {
-            Ok(true) => Ok(()),
-            refused => Err(self.end.refused(value, refused)),
-        }
+        self.end.try_push(value)
     }
 
     /// Writes one message, and waits for room as long as it takes.

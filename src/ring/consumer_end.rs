@@ -2,7 +2,7 @@
 //! words and its values.
 
 use std::ops::Deref;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytemuck::Pod;
 
@@ -10,11 +10,15 @@ use super::bell::Bell;
 use super::consumer::ConsumerCursor;
 use super::fault::{Fault, PopError};
 use super::owner;
+use super::patience::{Next, Patience};
 use super::position::Peer;
-use super::settings::{Overflow, Settings, Wait};
+use super::settings::{Overflow, Settings};
 use super::store::Store;
 use super::words::LaneWords;
 use crate::prim::{Ordering, fence, spin_loop};
+
+/// How far ahead of the reader lines are fetched, in bytes.
+const AHEAD: usize = 2048;
 
 /// Cursor, slots and bells of the end.
 #[derive(Debug)]
@@ -52,28 +56,57 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
     /// Takes the next message. As in `push` only what is nearly always done is inlined.
     #[inline(always)]
     pub(super) fn pop<T: Pod>(&mut self) -> Result<T, PopError> {
-        if self.is_plain && self.cursor.known() > 0 {
-            let value = self.slots.get(self.cursor.position());
-            self.release(1);
-            return Ok(value);
+        loop {
+            if !(self.is_plain && self.cursor.known() > 0) {
+                self.get_ready()?;
+            }
+            if self.is_plain {
+                let ahead = const { if size_of::<T>() < AHEAD { (AHEAD / size_of::<T>()) as u64 } else { 1 } };
+                // Not beyond what is there: that line would be taken from the producer, who is about to write it.
+                if self.cursor.known() > ahead {
+                    self.slots.prefetch::<T>(self.cursor.position().wrapping_add(ahead));
+                }
+                let value = self.slots.get(self.cursor.position());
+                self.release(1);
+                return Ok(value);
+            }
+            // Drop-oldest: the producer does not wait for us, so the message is copied first and then found valid or not.
+            let value = self.slots.get_racing(self.cursor.position());
+            if self.accept() {
+                return Ok(value);
+            }
         }
-        self.pop_with_care()
     }
 
+    /// Everything that may be needed before a message is read. `Ok`: there is one at our position.
     #[inline(never)]
-    fn pop_with_care<T: Pod>(&mut self) -> Result<T, PopError> {
+    fn get_ready(&mut self) -> Result<(), PopError> {
         if !self.is_owner {
             self.claim()?;
         }
-        if self.settings.overflow == Overflow::DropOldest {
-            return self.pop_racing();
+        if self.is_plain {
+            return if self.cursor.known() > 0 { Ok(()) } else { self.refill() };
         }
-        if self.cursor.known() == 0 {
-            self.refill()?;
+        let closed = self.cursor.is_closed();
+        let (first, count) = self.cursor.available_or_lapped();
+        self.cursor.skip_to(first);
+        match (count, closed) {
+            (0, true) => Err(PopError::Closed),
+            (0, false) => Err(PopError::Empty),
+            _ => Ok(()),
         }
-        let value = self.slots.get(self.cursor.position());
-        self.release(1);
-        Ok(value)
+    }
+
+    /// Whether the message just copied was not overwritten meanwhile; then it is consumed.
+    #[inline(never)]
+    fn accept(&mut self) -> bool {
+        let valid = self.cursor.still_valid(self.cursor.position());
+        if valid {
+            self.cursor.release(1);
+            // At once: the producer does not wait for us, and what was read must not be counted as skipped by a successor.
+            self.cursor.acknowledge();
+        }
+        valid
     }
 
     /// Takes the next message, and waits for it, at most `timeout`.
@@ -121,26 +154,6 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
         }
     }
 
-    /// Drop-oldest: the producer does not wait for us, so the message is copied first and then found valid or not.
-    fn pop_racing<T: Pod>(&mut self) -> Result<T, PopError> {
-        loop {
-            let closed = self.cursor.is_closed();
-            let (first, count) = self.cursor.available_or_lapped();
-            if count == 0 {
-                self.cursor.skip_to(first);
-                return Err(if closed { PopError::Closed } else { PopError::Empty });
-            }
-            let value = self.slots.get_racing(first);
-            if self.cursor.still_valid(first) {
-                self.cursor.skip_to(first);
-                self.cursor.release(1);
-                // At once: the producer does not wait for us, and what was read must not be counted as skipped by a successor.
-                self.cursor.acknowledge();
-                return Ok(value);
-            }
-        }
-    }
-
     /// Gives `count` slots back and wakes a producer that sleeps for them.
     #[inline(always)]
     pub(super) fn release(&mut self, count: u64) {
@@ -161,21 +174,15 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
         if !self.is_owner {
             self.claim()?;
         }
-        let started = Instant::now();
+        let mut patience = Patience::new(self.settings.wait, timeout);
         while self.waiting(count)? < count {
-            let waited = started.elapsed();
-            if timeout.is_some_and(|timeout| waited >= timeout) || self.cursor.is_closed() {
+            if self.cursor.is_closed() {
                 return Ok(self.waiting(1)? > 0);
             }
-            let spins = match self.settings.wait {
-                Wait::Busy => true,
-                Wait::SpinThenSleep(spin) => waited < spin,
-                Wait::Sleep => false,
-            };
-            if spins {
-                spin_loop();
-            } else {
-                self.sleep(count, timeout.map(|timeout| timeout - waited))?;
+            match patience.next() {
+                Next::Look => spin_loop(),
+                Next::Sleep(left) => self.sleep(count, left)?,
+                Next::GiveUp => return Ok(self.waiting(1)? > 0),
             }
         }
         Ok(true)

@@ -81,10 +81,7 @@ impl<T: Pod> LineProducer<T> {
     /// As [`Producer::push`](super::Producer::push).
     #[inline(always)]
     pub fn push(&mut self, value: T) -> Result<(), PushError<T>> {
-        match self.end.push(value) {
-            Ok(true) => Ok(()),
-            refused => Err(self.end.refused(value, refused)),
-        }
+        self.end.try_push(value)
     }
 
     /// Writes one message, and waits for room as long as it takes.

@@ -49,6 +49,7 @@ mod line;
 mod marked;
 mod options;
 mod owner;
+mod patience;
 mod position;
 mod producer;
 mod producer_end;

@@ -5,11 +5,17 @@ use std::ptr::NonNull;
 use bytemuck::Pod;
 
 use super::store::Store;
-use crate::prim::{AtomicU64, Ordering, prefetch_for_write};
+use crate::prim::{AtomicU64, Ordering, prefetch_for_read, prefetch_for_write};
 use crate::shm::{Offset, Segment};
 
 /// How far ahead of the writer lines are fetched, in bytes.
-const AHEAD: usize = 1024;
+const AHEAD: usize = 2048;
+/// Cache lines of a value that are fetched ahead. The processor sees by itself what is longer.
+const fn lines_of<T>() -> usize {
+    let lines = size_of::<T>().div_ceil(64);
+    if lines < 8 { lines } else { 8 }
+}
+
 /// Values up to so many bytes are stored word by word, also where nobody races.
 ///
 /// Mostly they were just made by scalar stores to the stack. Loads wider than those cannot be forwarded from the store buffer;
@@ -191,7 +197,10 @@ impl Store for Slots {
         // The line is fetched for writing some messages ahead, so that the store finds it here: 1.6 x the throughput of 64-byte
         // messages. Ahead by bytes rather than slots: small messages share a line.
         let ahead = const { if size_of::<T>() < AHEAD { (AHEAD / size_of::<T>()) as u64 } else { 1 } };
-        prefetch_for_write(self.slot_of::<T>(position.wrapping_add(ahead)).as_ptr().cast());
+        let start = self.slot_of::<T>(position.wrapping_add(ahead)).as_ptr().cast::<u8>();
+        for line in 0..const { lines_of::<T>() } {
+            prefetch_for_write(start.wrapping_add(64 * line));
+        }
         if const { size_of::<T>() % 8 == 0 && size_of::<T>() <= WORDWISE } {
             return self.put_racing(position, value);
         }
@@ -205,6 +214,14 @@ impl Store for Slots {
         debug_assert!(self.fit::<T>(), "slots of {} bytes", self.stride);
         // SAFETY: as in `put`; the protocol keeps the producer out until it is released, and any bytes are a `T`.
         unsafe { self.slot_of::<T>(position).as_ptr().read() }
+    }
+
+    #[inline(always)]
+    fn prefetch<T: Pod>(&self, position: u64) {
+        let start = self.slot_of::<T>(position).as_ptr().cast::<u8>();
+        for line in 0..const { lines_of::<T>() } {
+            prefetch_for_read(start.wrapping_add(64 * line));
+        }
     }
 
     #[inline(always)]

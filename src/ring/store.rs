@@ -19,6 +19,11 @@ pub(super) trait Store {
     /// Reads a slot that may be overwritten meanwhile: what comes back is of one message only if the lane says so afterwards.
     fn get_racing<T: Pod>(&self, position: u64) -> T;
 
+    /// Fetches the slot of `position`, which will be read soon.
+    fn prefetch<T: Pod>(&self, position: u64) {
+        let _ = position;
+    }
+
     /// Whether a marked slot holds the message of `position`; its content is then visible.
     fn holds(&self, position: u64) -> bool {
         let _ = position;

@@ -1,0 +1,211 @@
+//! pinring's rings beside others and beside the machine's limits: every case once a round, in random order; medians.
+//!
+//! `pinring-compare [--rounds N] [--only PART] [--json]`. Pins to cores 0 and 1. Absolute values move with the machine: compare within
+//! a run. Exit code 1: a goal was missed.
+
+mod fan_in;
+mod goals;
+mod harness;
+mod iceoryx;
+mod kernel;
+mod limits;
+mod message;
+mod pinring;
+mod rivals;
+
+use std::time::Duration;
+
+use ::pinring::ring::Wait;
+use rand::seq::SliceRandom;
+
+/// A case of a figure (or of two: p50 and p99 of a round trip).
+struct Case {
+    figures: &'static [&'static str],
+    name: &'static str,
+    run: fn() -> Vec<f64>,
+}
+
+/// Samples of every case.
+pub struct Results(Vec<(&'static str, &'static str, Vec<f64>)>);
+
+impl Results {
+    fn add(&mut self, figure: &'static str, case: &'static str, sample: f64) {
+        match self.0.iter_mut().find(|(known, name, _)| (*known, *name) == (figure, case)) {
+            Some((_, _, samples)) => samples.push(sample),
+            None => self.0.push((figure, case, vec![sample])),
+        }
+    }
+
+    /// The median of a case's samples.
+    pub fn median(&self, figure: &str, case: &str) -> Option<f64> {
+        let (_, _, samples) = self.0.iter().find(|(known, name, _)| (*known, *name) == (figure, case))?;
+        let mut samples = samples.clone();
+        samples.sort_by(f64::total_cmp);
+        Some(samples[samples.len() / 2])
+    }
+}
+
+const TRIP: &[&str] = &["round trip, looking, 64 B, p50 ns", "round trip, looking, 64 B, p99 ns"];
+const ASLEEP: &[&str] = &["round trip, asleep, 64 B, p50 ns", "round trip, asleep, 64 B, p99 ns"];
+/// Messages of a round: of the fast, of those that take syscalls, and round trips.
+const MANY: u64 = 4_000_000;
+const FEW: u64 = 100_000;
+const TRIPS: u64 = 20_000;
+const SLEEPS: u64 = 2_000;
+
+macro_rules! cases {
+    ($($figures:expr => { $($name:literal: $run:expr),* $(,)? })*) => {
+        vec![$($(Case { figures: $figures, name: $name, run: || ($run).into_samples() }),*),*]
+    };
+}
+
+/// One figure or two.
+trait IntoSamples {
+    fn into_samples(self) -> Vec<f64>;
+}
+
+impl IntoSamples for f64 {
+    fn into_samples(self) -> Vec<f64> {
+        vec![self]
+    }
+}
+
+impl IntoSamples for [f64; 2] {
+    fn into_samples(self) -> Vec<f64> {
+        self.to_vec()
+    }
+}
+
+fn streams() -> Vec<Case> {
+    use pinring::{one, slots};
+    cases! {
+        &["stream, 16 B, M msg/s"] => {
+            "pinring": one::<2>(MANY, Wait::Busy, slots(2)),
+            "rtrb": rivals::rtrb::<2>(MANY),
+            "crossbeam ArrayQueue": rivals::array_queue::<2>(MANY / 4),
+            "limit: copy, 256 KiB blocks": limits::copy::<2, 262_144>(MANY),
+        }
+        &["stream, 64 B, M msg/s"] => {
+            "pinring": one::<8>(MANY, Wait::Busy, slots(8)),
+            "pinring, able to sleep": one::<8>(MANY, Wait::default(), slots(8)),
+            "pinring, 1,024 slots": one::<8>(MANY, Wait::Busy, 1024),
+            "rtrb": rivals::rtrb::<8>(MANY),
+            "heapless spsc": rivals::heapless::<8, 4096>(MANY),
+            "disruptor": rivals::disruptor::<8>(MANY),
+            "crossbeam ArrayQueue": rivals::array_queue::<8>(MANY / 4),
+            "crossbeam-channel": rivals::crossbeam_channel::<8>(MANY / 4),
+            "std mpsc": rivals::std_mpsc::<8>(MANY / 4),
+            "kanal": rivals::kanal::<8>(MANY / 4),
+            "iceoryx2": iceoryx::one(FEW),
+            "pipe": kernel::pipe_one(FEW),
+            "seqpacket": kernel::seqpacket_one(FEW),
+            "POSIX mq": kernel::mq_one(FEW / 4),
+            "limit: copy, 256 KiB blocks": limits::copy::<8, 262_144>(MANY),
+            "limit: copy, 64 KiB blocks": limits::copy::<8, 65_536>(MANY),
+        }
+        &["stream in batches of 32, 64 B, M msg/s"] => {
+            "pinring": pinring::batch::<8>(MANY, Wait::Busy),
+            "pinring, able to sleep": pinring::batch::<8>(MANY, Wait::default()),
+            "rtrb chunks": rivals::rtrb_batch::<8>(MANY),
+            "limit: copy, 256 KiB blocks": limits::copy::<8, 262_144>(MANY),
+        }
+        &["stream, 256 B, M msg/s"] => {
+            "pinring": one::<32>(MANY / 4, Wait::Busy, slots(32)),
+            "rtrb": rivals::rtrb::<32>(MANY / 4),
+            "disruptor": rivals::disruptor::<32>(MANY / 4),
+            "limit: copy, 256 KiB blocks": limits::copy::<32, 262_144>(MANY / 4),
+        }
+        &["stream, 4096 B, M msg/s"] => {
+            "pinring": one::<512>(MANY / 40, Wait::Busy, slots(512)),
+            "rtrb": rivals::rtrb::<512>(MANY / 40),
+            "limit: copy, 256 KiB blocks": limits::copy::<512, 262_144>(MANY / 40),
+        }
+        &["4 producers -> 1 consumer, 64 B, M msg/s"] => {
+            "pinring lanes": pinring::lanes(MANY / 16),
+            "crossbeam ArrayQueue": rivals::fan_in::array_queue(MANY / 16),
+            "crossbeam-channel": rivals::fan_in::crossbeam_channel(MANY / 16),
+            "std mpsc": rivals::fan_in::std_mpsc(MANY / 16),
+            "kanal": rivals::fan_in::kanal(MANY / 16),
+        }
+        &["32 messages taken and given on, 64 B, ns a message"] => {
+            "pinring, pop and push alone": pinring::step(MANY / 8, false),
+            "pinring step, with state": pinring::step(MANY / 8, true),
+        }
+    }
+}
+
+fn trips() -> Vec<Case> {
+    cases! {
+        TRIP => {
+            "pinring": pinring::trip::<8>(TRIPS, Wait::Busy),
+            "pinring line (56 B)": pinring::line_trip::<7>(TRIPS),
+            "pinring line (64 B)": pinring::line_trip::<8>(TRIPS),
+            "pinring, spin then sleep": pinring::trip::<8>(TRIPS, Wait::SpinThenSleep(Duration::from_micros(20))),
+            "rtrb": rivals::rtrb_trip::<8>(TRIPS),
+            "disruptor": rivals::disruptor_trip::<8>(TRIPS),
+            "crossbeam ArrayQueue": rivals::array_queue_trip::<8>(TRIPS),
+            "iceoryx2": iceoryx::trip(TRIPS),
+            "limit: a line each way": limits::line_each_way(TRIPS),
+            "limit: one line": limits::one_line(TRIPS),
+        }
+        ASLEEP => {
+            "pinring": pinring::trip::<8>(SLEEPS, Wait::Sleep),
+            "pipe": kernel::pipe_trip(SLEEPS),
+            "seqpacket": kernel::seqpacket_trip(SLEEPS),
+            "POSIX mq": kernel::mq_trip(SLEEPS),
+            "limit: eventfd pair": kernel::eventfd_trip(SLEEPS),
+            "limit: futex pair": kernel::futex_trip(SLEEPS),
+        }
+    }
+}
+
+fn print(results: &Results) {
+    let mut figures: Vec<&str> = Vec::new();
+    results.0.iter().map(|(figure, ..)| *figure).for_each(|figure| {
+        if !figures.contains(&figure) {
+            figures.push(figure);
+        }
+    });
+    for figure in figures {
+        println!("\n{figure}");
+        let own = results.0.iter().find(|(known, name, _)| *known == figure && name.starts_with("pinring"));
+        let own = own.and_then(|(_, name, _)| results.median(figure, name));
+        let mut rows: Vec<(&str, f64)> = results.0.iter().filter(|(known, ..)| *known == figure)
+            .filter_map(|(_, name, _)| Some((*name, results.median(figure, name)?))).collect();
+        rows.sort_by(|one, other| other.1.total_cmp(&one.1));
+        for (name, value) in rows {
+            let ratio = own.map_or(f64::NAN, |own| own / value);
+            println!("  {name:<32} {value:>12.2}   pinring / this {ratio:8.2}");
+        }
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let after = |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
+    let rounds: usize = after("--rounds").map_or(11, |rounds| rounds.parse().expect("--rounds takes a number"));
+    let only = after("--only").cloned().unwrap_or_default();
+    let wanted = |case: &Case| case.figures.iter().any(|figure| format!("{figure}: {}", case.name).contains(&only));
+    let mut cases: Vec<Case> = streams().into_iter().chain(trips()).filter(wanted).collect();
+    // First in order, so that the tables are, too.
+    let mut results = Results(Vec::new());
+    for round in 0..rounds {
+        for (index, case) in cases.iter().enumerate() {
+            eprint!("\rround {}/{rounds}, case {}/{}: {:<60}", round + 1, index + 1, cases.len(), case.name);
+            for (figure, sample) in case.figures.iter().zip((case.run)()) {
+                results.add(figure, case.name, sample);
+            }
+        }
+        cases.shuffle(&mut rand::rng());
+    }
+    eprintln!("\r{:<100}", "");
+    if arguments.iter().any(|argument| argument == "--json") {
+        for (figure, name, samples) in &results.0 {
+            println!("{{\"figure\":\"{figure}\",\"case\":\"{name}\",\"samples\":{samples:?}}}");
+        }
+        return std::process::ExitCode::SUCCESS;
+    }
+    println!("medians of {rounds} rounds");
+    print(&results);
+    std::process::ExitCode::from(u8::from(goals::print(&results) > 0))
+}
