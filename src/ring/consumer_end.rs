@@ -12,10 +12,16 @@ use super::fault::{Fault, PopError};
 use super::owner;
 use super::patience::{Next, Patience};
 use super::position::Peer;
-use super::settings::{Overflow, Settings};
+use super::settings::{Overflow, Settings, Wait};
 use super::store::Store;
 use super::words::LaneWords;
 use crate::prim::{Ordering, fence, spin_loop};
+
+/// How often a message that is overwritten while it is copied is followed by another try: a producer gone mad must not hold us.
+const TRIES: u32 = 1000;
+
+/// Looks for a message before anything else is thought of.
+const LOOKS: u32 = 64;
 
 /// How far ahead of the reader lines are fetched, in bytes.
 const AHEAD: usize = 2048;
@@ -56,7 +62,7 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
     /// Takes the next message. As in `push` only what is nearly always done is inlined.
     #[inline(always)]
     pub(super) fn pop<T: Pod>(&mut self) -> Result<T, PopError> {
-        loop {
+        for _ in 0..TRIES {
             if !(self.is_plain && self.cursor.known() > 0) {
                 self.get_ready()?;
             }
@@ -76,6 +82,7 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
                 return Ok(value);
             }
         }
+        Err(PopError::Empty)
     }
 
     /// Everything that may be needed before a message is read. `Ok`: there is one at our position.
@@ -111,6 +118,16 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
 
     /// Takes the next message, and waits for it, at most `timeout`.
     pub(super) fn recv<T: Pod>(&mut self, timeout: Option<Duration>) -> Result<T, PopError> {
+        if self.is_plain && self.cursor.known() == 0 {
+            // What was read is given back before we wait; after that only the next message matters.
+            self.acknowledge();
+            for _ in 0..LOOKS {
+                if self.settings.wait == Wait::Sleep || self.waiting(1)? > 0 {
+                    break;
+                }
+                spin_loop();
+            }
+        }
         loop {
             match self.pop() {
                 Err(PopError::Empty) => {}

@@ -37,7 +37,8 @@ impl<S: Words> Store for Marked<S> {
 
     #[inline(always)]
     fn put<T: Pod>(&mut self, position: u64, value: T) {
-        let words = self.0.words(position);
+        // Cut once, so that the compiler knows how many there are.
+        let words = &self.0.words(position)[..const { 1 + size_of::<T>().div_ceil(8) }];
         for (word, part) in words[1..].iter().zip(bytemuck::bytes_of(&value).chunks(8)) {
             let mut whole = [0; 8];
             whole[..part.len()].copy_from_slice(part);
@@ -52,7 +53,8 @@ impl<S: Words> Store for Marked<S> {
     #[inline(always)]
     fn get<T: Pod>(&self, position: u64) -> T {
         let mut value = T::zeroed();
-        for (word, part) in self.0.words(position)[1..].iter().zip(bytemuck::bytes_of_mut(&mut value).chunks_mut(8)) {
+        let words = &self.0.words(position)[..const { 1 + size_of::<T>().div_ceil(8) }];
+        for (word, part) in words[1..].iter().zip(bytemuck::bytes_of_mut(&mut value).chunks_mut(8)) {
             // ORDER(mark): Relaxed, behind the Acquire load of the mark.
             let whole = word.load(Ordering::Relaxed).to_ne_bytes();
             part.copy_from_slice(&whole[..part.len()]);

@@ -47,6 +47,8 @@ mod lane;
 mod lane_regions;
 mod line;
 mod marked;
+#[cfg(test)]
+mod model_tests;
 mod options;
 mod owner;
 mod patience;
