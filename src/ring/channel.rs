@@ -149,7 +149,7 @@ impl<T: Pod> Producer<T> {
         door(&self.end.space)
     }
 
-    /// A handle for another process: see [`attach_producer`](super::attach_producer).
+    /// A handle for another process: see [`attach_producer`].
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.lane.segment.as_fd()
     }
@@ -283,7 +283,7 @@ impl<T: Pod> Consumer<T> {
         self.end.awake()
     }
 
-    /// A handle for another process: see [`attach_consumer`](super::attach_consumer).
+    /// A handle for another process: see [`attach_consumer`].
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.lane.segment.as_fd()
     }

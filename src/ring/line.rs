@@ -16,9 +16,9 @@ use super::producer_end::ProducerEnd;
 use super::{LaneWords, Slots};
 use crate::shm::SharedRef;
 
-/// A ring like [`channel`](super::channel) whose slots carry the number of their message: a message of up to 56 bytes takes
+/// A ring like [`channel`](super::channel()) whose slots carry the number of their message: a message of up to 56 bytes takes
 /// one cache line across instead of two. For request and reply, and for events that come one at a time; a stream is faster
-/// through a [`channel`](super::channel).
+/// through a [`channel`](super::channel()).
 ///
 /// ```
 /// let (mut tx, mut rx) = pinring::ring::line_channel::<[u64; 7]>(pinring::ring::Options::new(8))?;

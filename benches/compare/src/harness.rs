@@ -35,7 +35,9 @@ pub fn together(way: Way, other: impl FnOnce(&dyn Fn()) + Send, here: impl FnOnc
     unsafe { libc::alarm(60) };
     let ready = shared_word();
     let meet = move || {
+        // ORDER(bench.meet): SeqCst; once a run.
         ready.fetch_add(1, Ordering::SeqCst);
+        // ORDER(bench.meet): SeqCst; once a run.
         while ready.load(Ordering::SeqCst) < 2 {
             std::hint::spin_loop();
         }

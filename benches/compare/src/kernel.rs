@@ -53,13 +53,17 @@ fn close(fds: &[i32]) {
 }
 
 fn one(fds: Way2, count: u64) -> f64 {
-    let send = || move |next| {
-        write(fds[1], next);
-        next + 1
+    let send = || {
+        move |next| {
+            write(fds[1], next);
+            next + 1
+        }
     };
-    let receive = || move |next| {
-        read(fds[0], next);
-        next + 1
+    let receive = || {
+        move |next| {
+            read(fds[0], next);
+            next + 1
+        }
     };
     let result = stream(Way::Processes, count, send, receive);
     close(&fds);
@@ -119,13 +123,17 @@ fn mq_receive(queue: i32, number: u64) {
 
 pub fn mq_one(count: u64) -> f64 {
     let queue = queue();
-    let send = || move |next| {
-        mq_send(queue, next);
-        next + 1
+    let send = || {
+        move |next| {
+            mq_send(queue, next);
+            next + 1
+        }
     };
-    let receive = || move |next| {
-        mq_receive(queue, next);
-        next + 1
+    let receive = || {
+        move |next| {
+            mq_receive(queue, next);
+            next + 1
+        }
     };
     let result = stream(Way::Processes, count, send, receive);
     close(&[queue]);
@@ -159,22 +167,31 @@ pub fn eventfd_trip(count: u64) -> [f64; 2] {
     // SAFETY: makes descriptors.
     let [to, fro] = [(); 2].map(|()| unsafe { libc::eventfd(0, 0) });
     let there = || End { send: move |_| ring(fro), receive: move |_| hear(to) };
-    let result = round_trip(Way::Processes, count, there, || End { send: move |_| ring(to), receive: move |_| hear(fro) });
+    let result =
+        round_trip(Way::Processes, count, there, || End { send: move |_| ring(to), receive: move |_| hear(fro) });
     close(&[to, fro]);
     result
 }
 
 fn post(word: &AtomicU32, number: u64) {
+    // ORDER(bench.futex): SeqCst; the syscall behind it costs more.
     word.store(number as u32 + 1, Ordering::SeqCst);
     // SAFETY: the address is only a name.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
 }
 
 fn wait(word: &AtomicU32, number: u64) {
+    // ORDER(bench.futex): SeqCst; the syscall behind it costs more.
     while word.load(Ordering::SeqCst) != number as u32 + 1 {
         // SAFETY: the word outlives the call.
         unsafe {
-            libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, number as u32, std::ptr::null::<libc::timespec>());
+            libc::syscall(
+                libc::SYS_futex,
+                word.as_ptr(),
+                libc::FUTEX_WAIT,
+                number as u32,
+                std::ptr::null::<libc::timespec>(),
+            );
         }
     }
 }
@@ -183,5 +200,8 @@ fn wait(word: &AtomicU32, number: u64) {
 pub fn futex_trip(count: u64) -> [f64; 2] {
     let (to, fro) = (shared_word(), shared_word());
     let there = || End { send: |number| post(fro, number), receive: |number| wait(to, number) };
-    round_trip(Way::Processes, count, there, || End { send: |number| post(to, number), receive: |number| wait(fro, number) })
+    round_trip(Way::Processes, count, there, || End {
+        send: |number| post(to, number),
+        receive: |number| wait(fro, number),
+    })
 }

@@ -22,7 +22,9 @@ fn lines() -> &'static [Line; 2] {
 
 fn end(own: &'static Line, other: &'static Line) -> End<impl FnMut(u64), impl FnMut(u64)> {
     End {
+        // ORDER(bench.limit): Release and Acquire, as a ring's positions.
         send: |number| own.0.store(number + 1, Ordering::Release),
+        // ORDER(bench.limit): Release and Acquire, as a ring's positions.
         receive: |number| insist(|| other.0.load(Ordering::Acquire) == number + 1),
     }
 }
@@ -37,11 +39,15 @@ pub fn line_each_way(count: u64) -> [f64; 2] {
 pub fn one_line(count: u64) -> [f64; 2] {
     let line = &lines()[0];
     let there = || End {
+        // ORDER(bench.limit): Release and Acquire, as a ring's positions.
         send: |number| line.0.store(2 * number + 2, Ordering::Release),
+        // ORDER(bench.limit): Release and Acquire, as a ring's positions.
         receive: |number| insist(|| line.0.load(Ordering::Acquire) == 2 * number + 1),
     };
     let here = || End {
+        // ORDER(bench.limit): Release and Acquire, as a ring's positions.
         send: |number| line.0.store(2 * number + 1, Ordering::Release),
+        // ORDER(bench.limit): Release and Acquire, as a ring's positions.
         receive: |number| insist(|| line.0.load(Ordering::Acquire) == 2 * number + 2),
     };
     round_trip(Way::Processes, count, there, here)
@@ -68,6 +74,7 @@ pub fn copy<const WORDS: usize, const BLOCK: usize>(count: u64) -> f64 {
         let message = [7u64; WORDS];
         for round in 0..rounds {
             for (index, flag) in flags.iter().enumerate() {
+                // ORDER(bench.limit): Release and Acquire, as a ring's positions.
                 insist(|| flag.0.load(Ordering::Acquire) == 2 * round);
                 let block = (data + index * BLOCK) as *mut [u64; WORDS];
                 for slot in 0..per_block {
@@ -78,6 +85,7 @@ pub fn copy<const WORDS: usize, const BLOCK: usize>(count: u64) -> f64 {
                         at.write_volatile(message);
                     }
                 }
+                // ORDER(bench.limit): Release and Acquire, as a ring's positions.
                 flag.0.store(2 * round + 1, Ordering::Release);
             }
         }
@@ -88,6 +96,7 @@ pub fn copy<const WORDS: usize, const BLOCK: usize>(count: u64) -> f64 {
         let started = Instant::now();
         for round in 0..rounds {
             for (index, flag) in flags.iter().enumerate() {
+                // ORDER(bench.limit): Release and Acquire, as a ring's positions.
                 insist(|| flag.0.load(Ordering::Acquire) == 2 * round + 1);
                 let block = (data + index * BLOCK) as *const [u64; WORDS];
                 for slot in 0..per_block {
@@ -95,6 +104,7 @@ pub fn copy<const WORDS: usize, const BLOCK: usize>(count: u64) -> f64 {
                     target = unsafe { block.add(slot).read() };
                     std::hint::black_box(&mut target);
                 }
+                // ORDER(bench.limit): Release and Acquire, as a ring's positions.
                 flag.0.store(2 * round + 2, Ordering::Release);
             }
         }

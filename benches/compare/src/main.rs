@@ -1,7 +1,8 @@
 //! pinring's rings beside others and beside the machine's limits: every case once a round, in random order; medians.
 //!
 //! `pinring-compare [--rounds N] [--only PART] [--json]`. Pins to cores 0 and 1. Absolute values move with the machine: compare within
-//! a run. Exit code 1: a goal was missed.
+//! a run. Exit code 1: a goal was missed. `pinring-compare scaling` shows how cost grows with size, depth and lanes;
+//! `pinring-compare count N` sends N messages in batches of 32 within one thread, for a counter of instructions.
 
 mod fan_in;
 mod goals;
@@ -12,6 +13,7 @@ mod limits;
 mod message;
 mod pinring;
 mod rivals;
+mod scaling;
 
 use std::time::Duration;
 
@@ -170,8 +172,12 @@ fn print(results: &Results) {
         println!("\n{figure}");
         let own = results.0.iter().find(|(known, name, _)| *known == figure && name.starts_with("pinring"));
         let own = own.and_then(|(_, name, _)| results.median(figure, name));
-        let mut rows: Vec<(&str, f64)> = results.0.iter().filter(|(known, ..)| *known == figure)
-            .filter_map(|(_, name, _)| Some((*name, results.median(figure, name)?))).collect();
+        let mut rows: Vec<(&str, f64)> = results
+            .0
+            .iter()
+            .filter(|(known, ..)| *known == figure)
+            .filter_map(|(_, name, _)| Some((*name, results.median(figure, name)?)))
+            .collect();
         rows.sort_by(|one, other| other.1.total_cmp(&one.1));
         for (name, value) in rows {
             let ratio = own.map_or(f64::NAN, |own| own / value);
@@ -180,9 +186,33 @@ fn print(results: &Results) {
     }
 }
 
+/// Push and pop in batches of 32, in place, in one thread.
+fn count(messages: u64) -> std::process::ExitCode {
+    let (mut tx, mut rx) = ::pinring::ring::channel::<[u64; 8]>(1024).expect("memory");
+    let mut sum = 0;
+    for batch in 0..messages / 32 {
+        let mut reserved = tx.reserve(32).expect("a whole ring");
+        let (first, second) = reserved.as_mut_slices();
+        first.iter_mut().chain(second).for_each(|slot| *slot = [batch; 8]);
+        reserved.commit(32);
+        let taken = rx.peek(32).expect("messages");
+        let (first, second) = taken.as_slices();
+        sum += first.iter().chain(second).map(|message| message[0]).sum::<u64>();
+        taken.release(32);
+    }
+    println!("{sum}");
+    std::process::ExitCode::SUCCESS
+}
+
 fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let after = |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
+    match arguments.first().map(String::as_str) {
+        Some("scaling") => return scaling::print(),
+        Some("count") => return count(arguments.get(1).and_then(|count| count.parse().ok()).unwrap_or(32_000)),
+        _ => {}
+    }
+    let after =
+        |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
     let rounds: usize = after("--rounds").map_or(11, |rounds| rounds.parse().expect("--rounds takes a number"));
     let only = after("--only").cloned().unwrap_or_default();
     let wanted = |case: &Case| case.figures.iter().any(|figure| format!("{figure}: {}", case.name).contains(&only));

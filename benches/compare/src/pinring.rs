@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use pinring::ring::{
-    Consumer, LaneRegions, Options, Producer, Step, StepRegions, Wait, line_channel,
-};
+use pinring::ring::{Consumer, LaneRegions, Options, Producer, Step, StepRegions, Wait, line_channel};
 use pinring::shm::{Comfort, Layout, Segment};
 
 use crate::harness::{End, Way, insist, round_trip, stream};
@@ -179,4 +177,86 @@ pub fn lanes(count: u64) -> f64 {
             any
         },
     )
+}
+
+/// One producer that feeds `lanes` rings in turn, one consumer that empties them in turn.
+pub fn round_robin(lanes: usize, count: u64) -> f64 {
+    let (mut txs, mut rxs): (Vec<_>, Vec<_>) = (0..lanes).map(|_| ring::<8>(1024, Wait::Busy)).unzip();
+    let send = move || {
+        move |next: u64| {
+            let tx = &mut txs[next as usize % lanes];
+            insist(|| tx.push(message::<8>(next)).is_ok());
+            next + 1
+        }
+    };
+    let receive = move || {
+        move |next: u64| {
+            let rx = &mut rxs[next as usize % lanes];
+            loop {
+                if let Ok(message) = rx.pop() {
+                    check(&message, next);
+                    return next + 1;
+                }
+                std::hint::spin_loop();
+            }
+        }
+    };
+    stream(Way::Processes, count, send, receive)
+}
+
+/// `workers` processes in a row, each handing on what it gets, more of them than cores: they sleep when they have nothing to do.
+/// Millions of messages a second that reach the end.
+pub fn chain(workers: usize, count: u64) -> f64 {
+    // SAFETY: only sets a timer: whoever hangs is ended by SIGALRM.
+    unsafe { libc::alarm(60) };
+    let mut links: Vec<_> = (1..workers).map(|_| Some(ring::<8>(1024, Wait::Sleep))).collect();
+    let mut children = Vec::new();
+    for worker in 0..workers - 1 {
+        // SAFETY: this process has one thread; the child leaves without cleaning up.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
+        if child == 0 {
+            crate::harness::pin(worker % 2);
+            let mut input = (worker > 0).then(|| links[worker - 1].take().expect("one each").1);
+            let (mut output, _) = links[worker].take().expect("one each");
+            hand_on(input.as_mut(), &mut output, count);
+            std::mem::forget((input, output));
+            // SAFETY: ends the child at once.
+            unsafe { libc::_exit(0) };
+        }
+        children.push(child);
+    }
+    crate::harness::pin((workers - 1) % 2);
+    let (_, mut rx) = links[workers - 2].take().expect("one each");
+    let started = std::time::Instant::now();
+    (0..count).for_each(|number| check(&rx.recv().expect("a whole ring"), number));
+    let seconds = started.elapsed().as_secs_f64();
+    for child in children {
+        // SAFETY: reaps our child.
+        unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    }
+    count as f64 / seconds / 1e6
+}
+
+/// A worker of the chain: the first makes the messages.
+fn hand_on(input: Option<&mut Consumer<Message<8>>>, output: &mut Producer<Message<8>>, count: u64) {
+    let Some(input) = input else {
+        return (0..count).for_each(|number| assert!(output.send(message(number)).is_ok()));
+    };
+    let mut batch = [[0; 8]; 64];
+    let mut passed = 0;
+    while passed < count {
+        input.wait_for_data(1, None).expect("a whole ring");
+        let got = input.pop_slice(&mut batch).expect("a whole ring");
+        let mut given = 0;
+        while given < got {
+            given += output.push_slice(&batch[given..got]).expect("a whole ring");
+            if given < got {
+                // What was read is given back before we wait for others.
+                input.acknowledge();
+                output.wait_for_room(1, None).expect("a whole ring");
+            }
+        }
+        passed += got as u64;
+    }
 }

@@ -150,17 +150,25 @@ pub fn disruptor_trip<const W: usize>(count: u64) -> [f64; 2] {
     let ((mut tx, mut their_poller), (mut their_tx, mut poller)) = (make(), make());
     let there = move || End {
         send: move |number| their_tx.publish(|slot: &mut M<W>| *slot = message(number)),
-        receive: move |number| insist(|| their_poller.poll().is_ok_and(|mut events| {
-            (&mut events).into_iter().for_each(|event| check(event, number));
-            true
-        })),
+        receive: move |number| {
+            insist(|| {
+                their_poller.poll().is_ok_and(|mut events| {
+                    (&mut events).into_iter().for_each(|event| check(event, number));
+                    true
+                })
+            })
+        },
     };
     let here = move || End {
         send: move |number| tx.publish(|slot: &mut M<W>| *slot = message(number)),
-        receive: move |number| insist(|| poller.poll().is_ok_and(|mut events| {
-            (&mut events).into_iter().for_each(|event| check(event, number));
-            true
-        })),
+        receive: move |number| {
+            insist(|| {
+                poller.poll().is_ok_and(|mut events| {
+                    (&mut events).into_iter().for_each(|event| check(event, number));
+                    true
+                })
+            })
+        },
     };
     round_trip(Way::Threads, count, there, here)
 }
