@@ -4,21 +4,23 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut tx, mut rx) = pinring::ring::channel::<f64>(1024)?;
-    let sampler = std::thread::spawn(move || {
-        for step in 0..100_000 {
-            // Waits when the ring is full.
-            if tx.send(f64::from(step).sin()).is_err() {
-                break;
+    let (count, sum) = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for step in 0..100_000 {
+                // Waits when the ring is full.
+                if tx.send(f64::from(step).sin()).is_err() {
+                    break;
+                }
             }
+            // Dropping the producer is the end for the consumer.
+        });
+        let (mut count, mut sum) = (0, 0.0);
+        while let Ok(sample) = rx.recv() {
+            count += 1;
+            sum += sample;
         }
-        // Dropping the producer is the end for the consumer.
+        (count, sum)
     });
-    let (mut count, mut sum) = (0, 0.0);
-    while let Ok(sample) = rx.recv() {
-        count += 1;
-        sum += sample;
-    }
-    sampler.join().map_err(|_| "the sampler failed")?;
     println!("{count} samples, mean {:.6}", sum / f64::from(count));
     Ok(())
 }

@@ -31,7 +31,7 @@ pub fn channel<T: Pod>(capacity: usize) -> Result<(Producer<T>, Consumer<T>), Ch
 ///
 /// One process uses it at a time: the one that does so first. After a fork both processes hold a handle; let one of them use it
 /// and the other drop it (which closes nothing, since it was never used there). If the user dies, another process's first
-/// use takes over where it had come.
+/// use takes over where it had come; likewise after it was dropped, and the ring is then open again.
 #[derive(Debug)]
 pub struct Producer<T> {
     end: ProducerEnd<SharedRef<LaneWords>, Slots>,

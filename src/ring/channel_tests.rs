@@ -34,6 +34,20 @@ fn a_producer_learns_that_its_consumer_has_gone() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri maps no descriptors")]
+fn a_ring_is_open_again_when_somebody_uses_its_end_again() {
+    let (mut tx, mut rx) = channel::<u64>(4).unwrap();
+    let mut next = super::attach_producer::<u64>(tx.descriptor().try_clone_to_owned().unwrap()).unwrap();
+    tx.push(1).unwrap();
+    drop(tx);
+    assert_eq!(rx.pop().unwrap(), 1);
+    assert!(matches!(rx.pop(), Err(PopError::Closed)));
+    next.push(2).unwrap();
+    assert_eq!(rx.pop().unwrap(), 2);
+    assert!(matches!(rx.pop(), Err(PopError::Empty)));
+}
+
+#[test]
 fn a_handle_that_was_never_used_closes_nothing() {
     let (tx, mut rx) = channel::<u64>(4).unwrap();
     drop(tx);

@@ -176,6 +176,12 @@ impl<W: Deref<Target = LaneWords>> ConsumerCursor<W> {
         self.words.producer.0.closed.load(Ordering::Acquire) != 0
     }
 
+    /// A new user of this end: somebody reads again, whatever the last one said.
+    pub fn reopen(&self) {
+        // ORDER(closed): Release, as in `desert`.
+        self.words.consumer.0.closed.store(0, Ordering::Release);
+    }
+
     /// Says that nobody will read any more.
     pub fn desert(&self) {
         // ORDER(closed): Release, as the producer's.

@@ -51,6 +51,7 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
         owner::claim(&words.consumer.0.owner, Peer::Consumer)?;
         self.cursor = ConsumerCursor::attach(words, self.capacity);
         self.cursor.recover();
+        self.cursor.reopen();
         self.is_owner = true;
         self.is_plain = self.settings.overflow != Overflow::DropOldest;
         // A predecessor may have died between a release and its bell. ORDER(space_at): SeqCst, as after a release.

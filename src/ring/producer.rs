@@ -130,6 +130,12 @@ impl<W: Deref<Target = LaneWords>> ProducerCursor<W> {
         dropped.store(dropped.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
     }
 
+    /// A new user of this end: something may follow again, whatever the last one said.
+    pub fn reopen(&self) {
+        // ORDER(closed): Release, as in `close`.
+        self.words.producer.0.closed.store(0, Ordering::Release);
+    }
+
     /// Says that nothing will follow.
     pub fn close(&self) {
         // ORDER(closed): Release, `tail` before it.

@@ -49,6 +49,7 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ProducerEnd<W, S> {
         let words = self.cursor.share_words();
         owner::claim(&words.producer.0.owner, Peer::Producer)?;
         self.cursor = ProducerCursor::attach(words, self.capacity);
+        self.cursor.reopen();
         if S::MARKED {
             self.find_tail();
         }

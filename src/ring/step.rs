@@ -141,6 +141,8 @@ impl<S: Pod> StepBuilder<S> {
             has_copy: false,
             state: PhantomData,
         };
+        step.inlets.iter().for_each(|inlet| inlet.cursor.reopen());
+        step.outlets.iter().for_each(|outlet| outlet.cursor.reopen());
         // The dead may have published without ringing.
         step.wake();
         Ok(step)
