@@ -18,13 +18,13 @@ use std::os::unix::fs::FileExt;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use pinring::prim::Ordering;
+use pinring::prim::{AtomicU64, Ordering};
 use pinring::ring::{
     Consumer, LaneRegions, LaneWords, LineConsumer, LineProducer, Options, Overflow, PopError, Producer,
     ProducerCursor, Step, StepRegions, attach_consumer, attach_line_consumer, attach_line_producer, attach_producer,
     line_channel,
 };
-use pinring::shm::{Access, Layout, RegionKind, Segment};
+use pinring::shm::{Access, Layout, RegionKind, Segment, SharedRef};
 
 use support::ptrace::each_instruction;
 
@@ -442,23 +442,24 @@ fn is_caught(broken: impl FnOnce()) -> bool {
     result.is_err()
 }
 
-fn lane_of(fd: impl AsFd) -> (Segment, LaneRegions) {
+/// The words of a ring, and of its first slots.
+fn insides(fd: impl AsFd) -> (SharedRef<LaneWords>, SharedRef<[AtomicU64; 4]>) {
     let (segment, layout) = Segment::attach(fd.as_fd().try_clone_to_owned().unwrap(), Access::Full).unwrap();
     let at = |kind| layout.find(kind, 0).unwrap().offset;
-    let (words, slots) = (at(RegionKind::LaneWords), at(RegionKind::LaneSlots));
-    (segment, LaneRegions { words, slots, capacity: 4, slot_size: size_of::<Message>() })
+    (segment.shared(at(RegionKind::LaneWords)), segment.shared(at(RegionKind::LaneSlots)))
 }
 
 /// Operations as they must not be. If one of these passed, nothing above would mean anything.
 fn broken_operations_are_caught() {
     let publish_first = || {
         let (tx, _rx) = Plain::open(Options::new(4));
-        let (segment, lane) = lane_of(tx.descriptor());
+        let (words, slot) = insides(tx.descriptor());
         let operation = || {
-            let mut cursor = ProducerCursor::attach(lane.words(&segment), 4);
-            let at = cursor.position();
-            cursor.publish(1);
-            lane.slots(&segment).write(at, bytemuck_bytes(&message(0)));
+            ProducerCursor::attach(words, 4).publish(1);
+            for (word, value) in slot.iter().zip(message(0)) {
+                // ORDER(test.kill): one process writes, and is killed.
+                word.store(value, Ordering::Relaxed);
+            }
         };
         kill_everywhere(tx.descriptor(), operation, |copy| go_on::<Plain>(&copy, 0..=0, &[0, 1]));
     };
@@ -483,10 +484,6 @@ fn broken_operations_are_caught() {
         });
     };
     assert!(is_caught(one_by_one), "taken and given without a transaction");
-}
-
-fn bytemuck_bytes(message: &Message) -> &[u8] {
-    pinring::bytemuck::bytes_of(message)
 }
 
 fn main() -> std::process::ExitCode {

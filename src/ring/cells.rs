@@ -8,7 +8,7 @@ use crate::shm::{Offset, Segment};
 
 /// A node's two state cells: one is the committed state, the other is for the next step.
 #[derive(Debug)]
-pub struct Cells {
+pub(crate) struct Cells {
     start: NonNull<u8>,
     size: usize,
     _segment: Segment,
@@ -22,7 +22,7 @@ impl Cells {
     ///
     /// # Panics
     /// If the size is no multiple of 64, or the cells are outside of the segment.
-    pub fn new(segment: &Segment, at: Offset, size: usize) -> Self {
+    pub(crate) fn new(segment: &Segment, at: Offset, size: usize) -> Self {
         assert!(size % 64 == 0, "a cell of {size} bytes");
         Self { start: segment.range(at, 2 * size), size, _segment: segment.clone() }
     }
@@ -34,14 +34,14 @@ impl Cells {
     }
 
     /// The cell of step `step`, which is committed.
-    pub fn committed(&mut self, step: u64) -> &mut [u8] {
+    pub(crate) fn committed(&mut self, step: u64) -> &mut [u8] {
         // SAFETY: within the mapping; only the node's own worker, single-threaded, forms references to cells, and `&mut self`
         // keeps it to one at a time. Observers read words atomically and check the step number afterwards.
         unsafe { std::slice::from_raw_parts_mut(self.cell(step).as_ptr(), self.size) }
     }
 
     /// The cell for the step after `step`, filled with a copy of the committed one.
-    pub fn working_copy(&mut self, step: u64) -> &mut [u8] {
+    pub(crate) fn working_copy(&mut self, step: u64) -> &mut [u8] {
         let (from, to) = (self.cell(step), self.cell(step.wrapping_add(1)));
         // SAFETY: the two cells are disjoint, and both are ours (see `committed`).
         unsafe { to.as_ptr().copy_from_nonoverlapping(from.as_ptr(), self.size) };
@@ -49,7 +49,7 @@ impl Cells {
     }
 
     /// Reads the first words of the cell of `step` as an observer: the owner may be at work.
-    pub fn observe(&self, step: u64, words: &mut [u64]) {
+    pub(crate) fn observe(&self, step: u64, words: &mut [u64]) {
         let count = words.len().min(self.size / 8);
         let start = self.cell(step).cast::<AtomicU64>();
         // SAFETY: within the cell, aligned to 64; atomics may be shared with anybody.

@@ -6,7 +6,7 @@ use super::position::{AWAKE, Peer, ask_at, is_before, is_reached, later, used};
 use super::words::{Corrupt, LaneWords};
 use crate::prim::{Ordering, compiler_fence, fence};
 
-/// Position of the one consumer of a lane. Slots are read through [`Slots`](super::Slots) at [`Self::position`] and
+/// Position of the one consumer of a lane. Slots are read through `Slots` at [`Self::position`] and
 /// following, then released.
 #[derive(Debug)]
 pub struct ConsumerCursor<W> {

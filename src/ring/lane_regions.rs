@@ -3,17 +3,17 @@
 use super::{LaneWords, Slots};
 use crate::shm::{Layout, LayoutError, Offset, RegionKind, Segment, SharedRef};
 
-/// Words and slots of a lane in a segment, and how many slots of which size there are.
+/// Words and slots of a lane in a segment, and how many slots of which size there are. For blocking lanes of programs, above all
+/// those of a [`Step`](super::Step).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneRegions {
     /// The [`LaneWords`].
-    pub words: Offset,
-    /// The slots.
-    pub slots: Offset,
+    pub(crate) words: Offset,
+    pub(crate) slots: Offset,
     /// How many slots: a power of two.
-    pub capacity: u64,
+    pub(crate) capacity: u64,
     /// Bytes of one.
-    pub slot_size: usize,
+    pub(crate) slot_size: usize,
 }
 
 impl LaneRegions {
@@ -32,7 +32,7 @@ impl LaneRegions {
     /// The lane's words.
     ///
     /// # Panics
-    /// If the segment is of another layout; so [`Self::slots`].
+    /// If the segment is of another layout.
     pub fn words(&self, segment: &Segment) -> SharedRef<LaneWords> {
         segment.shared(self.words)
     }
@@ -41,7 +41,7 @@ impl LaneRegions {
     ///
     /// # Panics
     /// As [`Self::words`].
-    pub fn slots(&self, segment: &Segment) -> Slots {
+    pub(crate) fn slots(&self, segment: &Segment) -> Slots {
         Slots::new(segment, self.slots, self.capacity, self.slot_size)
     }
 }

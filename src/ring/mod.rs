@@ -119,7 +119,6 @@ mod tap;
 mod words;
 
 pub use batch::{Batch, Reserved};
-pub use cells::Cells;
 pub use channel::{Consumer, Producer, attach_consumer, attach_producer, channel};
 pub use consumer::ConsumerCursor;
 pub use fault::{Fault, PopError, PushError};
@@ -130,7 +129,9 @@ pub use options::{ChannelError, Options};
 pub use position::{AWAKE, Peer};
 pub use producer::ProducerCursor;
 pub use settings::{Overflow, Wait};
-pub use slots::Slots;
 pub use step::{Input, Output, Step, StepBuilder, StepRegions};
 pub use tap::{Latest, Tap, TapError, attach_latest, attach_tap, latest};
+// Safe to use only for who keeps to the protocol, so not for everybody.
+pub(crate) use cells::Cells;
+pub(crate) use slots::Slots;
 pub use words::{ConsumerWords, Corrupt, LaneWords, ProducerWords};

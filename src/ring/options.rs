@@ -38,8 +38,8 @@ pub enum ChannelError {
     /// A message aligned to more than a cache-line pair.
     #[error("messages aligned to {0} bytes do not fit into shared memory that is aligned to 128")]
     Alignment(usize),
-    /// The options ask for something that a ring of marked slots has not.
-    #[error("a ring for the lowest latency blocks when it is full, and has neither doorbell nor taps")]
+    /// The options ask for something that a line, or a lane in a segment of your own, has not.
+    #[error("this kind of ring blocks when it is full, and has neither doorbell nor taps")]
     Unsuited,
     /// Nobody may look at the ring besides its ends.
     #[error("the ring was made without `Options::taps`, so its producer does not say what it overwrites")]
@@ -135,17 +135,20 @@ impl Options {
         Self { comfort, ..self }
     }
 
-    /// The two ends of a lane that lies in a segment of yours, beside others; for the lanes of a [`Step`](super::Step). Of the
-    /// options only the overflow policy, the ways to wait and [`Self::taps`] count, and every handle of a lane must have the
-    /// same. A step's lanes are [`Overflow::Block`].
+    /// The two ends of a lane that lies in a segment of yours, beside others; for the lanes of a [`Step`](super::Step). Such a lane
+    /// blocks when it is full, and of the options only the ways to wait count: capacity and memory are the segment's.
     ///
     /// # Errors
-    /// If messages of type `T` cannot lie in the lane's slots.
+    /// If messages of type `T` cannot lie in the lane's slots, or the options ask for another overflow policy, doorbells or taps.
     pub fn ends_in<T: Pod>(
         self,
         segment: &Segment,
         lane: LaneRegions,
     ) -> Result<(Producer<T>, Consumer<T>), ChannelError> {
+        // Every handle of a lane must go by the same protocol, and nothing in the segment says which: so there is one only.
+        if self.overflow != Overflow::Block || self.taps || self.doorbell {
+            return Err(ChannelError::Unsuited);
+        }
         check::<T>(lane.slot_size)?;
         if lane.slot_size != self.slot_size::<T>() {
             return Err(ChannelError::Size { found: lane.slot_size, wanted: self.slot_size::<T>() });

@@ -6,7 +6,7 @@ use super::position::{AWAKE, Peer, ask_at, is_before, is_reached, later, used};
 use super::words::{Corrupt, LaneWords};
 use crate::prim::{Ordering, fence};
 
-/// Position of the one producer of a lane. Slots are written through [`Slots`](super::Slots) at
+/// Position of the one producer of a lane. Slots are written through `Slots` at
 /// [`Self::position`] and following, then published.
 #[derive(Debug)]
 pub struct ProducerCursor<W> {

@@ -28,7 +28,7 @@ const MOST_AHEAD: usize = 2048;
 
 /// A power of two of equal slots.
 #[derive(Debug)]
-pub struct Slots {
+pub(crate) struct Slots {
     start: NonNull<u8>,
     stride: usize,
     mask: u64,
@@ -44,7 +44,7 @@ impl Slots {
     ///
     /// # Panics
     /// If the capacity is no power of two, there are no bytes in a slot, or the slots are outside of the segment.
-    pub fn new(segment: &Segment, at: Offset, capacity: u64, stride: usize) -> Self {
+    pub(crate) fn new(segment: &Segment, at: Offset, capacity: u64, stride: usize) -> Self {
         assert!(capacity.is_power_of_two() && stride > 0, "{capacity} slots of {stride} bytes");
         let bytes = usize::try_from(capacity).ok().and_then(|count| count.checked_mul(stride));
         let start = segment.range(at, bytes.expect("the layout reserved these bytes"));
@@ -52,7 +52,7 @@ impl Slots {
     }
 
     /// How many there are.
-    pub fn capacity(&self) -> u64 {
+    pub(crate) fn capacity(&self) -> u64 {
         self.mask + 1
     }
 
@@ -67,7 +67,7 @@ impl Slots {
     ///
     /// Only the consumer may call it, only for positions between its own and the producer's, and not on a drop-oldest
     /// lane: the producer then leaves the slot alone until the position is released.
-    pub fn read(&self, position: u64) -> &[u8] {
+    pub(crate) fn read(&self, position: u64) -> &[u8] {
         // SAFETY: within the mapping (see `slot`), which lives as long as `self`; the protocol above keeps the producer out.
         // Bytes are valid whatever they are.
         unsafe { std::slice::from_raw_parts(self.slot(position).as_ptr(), self.stride) }
@@ -79,7 +79,7 @@ impl Slots {
     ///
     /// # Panics
     /// If the bytes do not fit.
-    pub fn write(&mut self, position: u64, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, position: u64, bytes: &[u8]) {
         assert!(bytes.len() <= self.stride, "{} bytes in a slot of {}", bytes.len(), self.stride);
         // SAFETY: within the slot (just checked), and the protocol above keeps the consumer out until it is published.
         unsafe { self.slot(position).as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
@@ -97,7 +97,7 @@ impl Slots {
     ///
     /// # Panics
     /// If the bytes do not fit or are no whole words.
-    pub fn write_racing(&mut self, position: u64, bytes: &[u8]) {
+    pub(crate) fn write_racing(&mut self, position: u64, bytes: &[u8]) {
         assert!(bytes.len() % 8 == 0 && bytes.len() <= self.stride, "{} bytes in a slot", bytes.len());
         for (word, bytes) in self.words(position).iter().zip(bytes.chunks_exact(8)) {
             let value = u64::from_ne_bytes(bytes.try_into().expect("chunks of eight"));
@@ -107,7 +107,7 @@ impl Slots {
     }
 
     /// Copies a slot of a drop-oldest lane; valid only if [`still_valid`](super::ConsumerCursor::still_valid) says so afterwards.
-    pub fn copy_racing(&self, position: u64, target: &mut [u8]) {
+    pub(crate) fn copy_racing(&self, position: u64, target: &mut [u8]) {
         for (word, bytes) in self.words(position).iter().zip(target.chunks_exact_mut(8)) {
             // ORDER(reserved): Relaxed, before the check's Acquire fence.
             bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
@@ -118,14 +118,14 @@ impl Slots {
 // Values in slots. That a slot is as large as the value, and aligned for it, is checked once, by whoever lays the lane out.
 impl Slots {
     /// Whether values of type `T` can lie in the slots: in whole, and aligned for references to them.
-    pub fn fit<T: Pod>(&self) -> bool {
+    pub(crate) fn fit<T: Pod>(&self) -> bool {
         size_of::<T>() <= self.stride && self.stride % align_of::<T>() == 0 && self.start.cast::<T>().is_aligned()
     }
 
     /// The messages of `count` positions from `position` on, in place: those up to the end of the slots, and the rest from
     /// their beginning. Same rules as [`Self::read`].
     #[inline]
-    pub fn values<T: Pod>(&self, position: u64, count: usize) -> (&[T], &[T]) {
+    pub(crate) fn values<T: Pod>(&self, position: u64, count: usize) -> (&[T], &[T]) {
         let (first, second) = self.parts::<T>(position, count);
         // SAFETY: `parts` has checked that the slots are values laid next to each other; the protocol keeps the producer out.
         let first = unsafe { std::slice::from_raw_parts(first.0.as_ptr(), first.1) };
@@ -137,7 +137,7 @@ impl Slots {
     /// The slots of `count` positions, to write in place; as [`Self::values`]. They hold what was written there before.
     /// Same rules as [`Self::write`].
     #[inline]
-    pub fn values_mut<T: Pod>(&mut self, position: u64, count: usize) -> (&mut [T], &mut [T]) {
+    pub(crate) fn values_mut<T: Pod>(&mut self, position: u64, count: usize) -> (&mut [T], &mut [T]) {
         let (first, second) = self.parts::<T>(position, count);
         // SAFETY: as in `values`; `&mut self` and the protocol keep everybody else out, and the two parts are disjoint.
         let first = unsafe { std::slice::from_raw_parts_mut(first.0.as_ptr(), first.1) };

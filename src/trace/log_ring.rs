@@ -39,7 +39,7 @@ pub struct LogWriter {
 
 impl LogWriter {
     /// Writes into the lane; `bell` wakes the supervisor, `clock` is CLOCK_MONOTONIC in ns.
-    pub fn new(words: SharedRef<LaneWords>, slots: Slots, bell: EventFd, clock: fn() -> u64) -> Self {
+    pub(crate) fn new(words: SharedRef<LaneWords>, slots: Slots, bell: EventFd, clock: fn() -> u64) -> Self {
         let cursor = ProducerCursor::attach(words, slots.capacity());
         Self { lane: Mutex::new((cursor, slots)), bell, clock }
     }
@@ -118,7 +118,7 @@ pub struct LogReader {
 
 impl LogReader {
     /// Reads the lane from where it stands.
-    pub fn new(words: SharedRef<LaneWords>, slots: Slots) -> Self {
+    pub(crate) fn new(words: SharedRef<LaneWords>, slots: Slots) -> Self {
         Self { cursor: ConsumerCursor::attach(words, slots.capacity()), slots, dropped_seen: 0 }
     }
 
