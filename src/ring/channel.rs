@@ -144,9 +144,29 @@ impl<T: Pod> Producer<T> {
         Tap::new(&self.lane)
     }
 
-    /// The bell that is rung when there is room again, to wait for with epoll; `None` without [`Options::doorbell`].
+    /// The bell that is rung when there is room again and this end sleeps, to wait for with epoll; `None` without
+    /// [`Options::doorbell`]. Before the wait call [`Self::prepare_to_sleep`].
     pub fn doorbell(&self) -> Option<BorrowedFd<'_>> {
         door(&self.end.space)
+    }
+
+    /// Asks for the doorbell when there is room for a message. `false`: there is some, so do not sleep. After the wait call [`Self::awake`].
+    ///
+    /// # Errors
+    /// The lane cannot be used.
+    pub fn prepare_to_sleep(&mut self) -> Result<bool, Fault> {
+        if !self.end.is_owner {
+            self.end.claim()?;
+        }
+        self.end.prepare_to_sleep(1)
+    }
+
+    /// Silences the doorbell and says that this end looks by itself again.
+    ///
+    /// # Errors
+    /// What the system answered.
+    pub fn awake(&mut self) -> Result<(), Fault> {
+        self.end.awake()
     }
 
     /// A handle for another process: see [`attach_producer`].

@@ -123,6 +123,42 @@ fn sleepers_are_woken_by_doorbell() {
     stream(Options::new(2).wait(Wait::Sleep).doorbell(), 20_000);
 }
 
+/// Waits on a doorbell as a program with an event loop would.
+fn wait_at(door: std::os::fd::BorrowedFd<'_>) {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    assert_eq!(poll(&mut [PollFd::new(door, PollFlags::POLLIN)], PollTimeout::from(10_000u16)).unwrap(), 1, "not rung");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "Miri knows no poll on an eventfd")]
+fn doorbells_wake_event_loops_at_both_ends_however_they_wait_otherwise() {
+    let (mut tx, mut rx) = pair::<u64>(Options::new(2).wait(Wait::Busy).doorbell());
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for value in 0..5_000 {
+                while tx.push(value).is_err() {
+                    if tx.prepare_to_sleep().unwrap() {
+                        wait_at(tx.doorbell().unwrap());
+                    }
+                    tx.awake().unwrap();
+                }
+            }
+        });
+        for expected in 0..5_000 {
+            let value = loop {
+                match rx.pop() {
+                    Ok(value) => break value,
+                    Err(PopError::Empty) if rx.prepare_to_sleep().unwrap() => wait_at(rx.doorbell().unwrap()),
+                    Err(PopError::Empty) => {}
+                    Err(error) => panic!("{error}"),
+                }
+                rx.awake().unwrap();
+            };
+            assert_eq!(value, expected);
+        }
+    });
+}
+
 #[test]
 fn those_who_look_before_they_sleep_lose_nothing() {
     let wait = Wait::SpinThenSleep(Duration::from_nanos(200));

@@ -170,11 +170,13 @@ impl Lane {
         self.info.announce > 0 || self.overflow() == Overflow::DropOldest
     }
 
-    fn settings(&self, own: usize) -> Settings {
+    /// Of end `own`, which wakes the other by `bell`.
+    fn settings(&self, own: usize, bell: &Bell) -> Settings {
         Settings {
             overflow: self.overflow(),
             wait: decoded(self.info.waits[own]),
-            peer_sleeps: decoded(self.info.waits[1 - own]) != Wait::Busy,
+            // Whoever has a doorbell may wait for it by himself, however he waits otherwise.
+            peer_sleeps: decoded(self.info.waits[1 - own]) != Wait::Busy || matches!(bell, Bell::Door(_)),
             announce: self.info.announce,
             fences: if self.info.asymmetric == 1 { Fences::Sleeper } else { Fences::Both },
         }
@@ -200,7 +202,7 @@ impl Lane {
         ProducerEnd {
             cursor: ProducerCursor::attach(self.words(), self.regions.capacity),
             slots,
-            settings: self.settings(0),
+            settings: self.settings(0, &data),
             data,
             space,
             capacity: self.regions.capacity,
@@ -213,7 +215,7 @@ impl Lane {
         ConsumerEnd {
             cursor: ConsumerCursor::attach(self.words(), self.regions.capacity),
             slots,
-            settings: self.settings(1),
+            settings: self.settings(1, &space),
             data,
             space,
             capacity: self.regions.capacity,

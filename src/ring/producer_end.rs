@@ -180,15 +180,29 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ProducerEnd<W, S> {
     /// Announce, fence, look again, sleep; awake again, take the announcement back.
     fn sleep(&mut self, count: u64, timeout: Option<Duration>) -> Result<(), Fault> {
         let heard = Bell::listen(&self.cursor.words().consumer.0.rings);
-        self.cursor.sleep_until(count);
-        self.settings.fences.before_sleep();
-        let result = if self.cursor.room(count)? < count && !self.cursor.is_deserted() {
+        let result = if self.prepare_to_sleep(count)? {
             self.space.sleep(&self.cursor.words().consumer.0.rings, heard, timeout)
         } else {
             Ok(())
         };
         self.cursor.stay_awake();
         Ok(result?)
+    }
+
+    /// Announces a sleep until there is room for `count` messages: whether there is still reason to.
+    pub(super) fn prepare_to_sleep(&mut self, count: u64) -> Result<bool, Fault> {
+        self.cursor.sleep_until(count);
+        self.settings.fences.before_sleep();
+        Ok(self.cursor.room(count)? < count && !self.cursor.is_deserted())
+    }
+
+    /// After a sleep that the caller did by itself, on the doorbell.
+    pub(super) fn awake(&mut self) -> Result<(), Fault> {
+        self.cursor.stay_awake();
+        if let Bell::Door(bell) = &self.space {
+            bell.silence()?;
+        }
+        Ok(())
     }
 
     /// Says that nothing will follow, and wakes whoever waits for more.
