@@ -37,9 +37,10 @@
 //!   [`doorbell`](Options::doorbell). An idle ring costs nothing.
 //! - [`latest()`] holds a state of which only the newest value matters. A [`Tap`] looks at a ring without taking part in it.
 //!   [`line_channel`] has the lowest latency, [`channel()`] the highest throughput: `docs/performance.md`.
-//! - **Kill -9** of either end tears, loses and doubles no message; another process that uses the same end goes on where the dead one
-//!   was. What a consumer *did* with a message can still have happened twice: [`Step`] makes inputs, outputs and a state change
-//!   together, exactly once (`examples/exactly_once.rs`).
+//! - **Kill -9** of either end tears and loses no message; another process that uses the same end goes on where the dead one
+//!   was. Messages that a dead consumer had read but not yet given back (a quarter of the ring at most) come again, and what it
+//!   did with them may have happened: [`Step`] makes inputs, outputs and a state change together, exactly once
+//!   (`examples/exactly_once.rs`).
 //!
 //! # How it works
 //!
