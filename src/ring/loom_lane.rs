@@ -209,3 +209,16 @@ fn loom_a_commit_is_seen_payload_first() {
         producer.join().unwrap();
     });
 }
+
+/// A producer has announced a batch, spoilt some of it, and died; its successor writes less at once.
+#[test]
+fn loom_an_announcement_outlives_its_author() {
+    model(|| {
+        let words = words();
+        ProducerCursor::attach(Arc::clone(&words), 4).announce(3);
+        let mut next = ProducerCursor::attach(Arc::clone(&words), 4);
+        next.announce(1);
+        // ORDER(test.loom): one thread.
+        assert_eq!(words.producer.0.reserved.load(Ordering::Relaxed), 3, "spoilt slots look whole");
+    });
+}
