@@ -13,9 +13,14 @@ pub fn run<S: FnMut(u64) + Send>(
     unsafe { libc::alarm(60) };
     let senders: Vec<S> = (0..4).map(&mut sender).collect();
     std::thread::scope(|scope| {
+        // The consumer and two producers on one core, two producers on the other.
+        crate::harness::pin(0);
         let started = Instant::now();
-        for mut send in senders {
-            scope.spawn(move || (0..count).for_each(&mut send));
+        for (which, mut send) in senders.into_iter().enumerate() {
+            scope.spawn(move || {
+                crate::harness::pin(which % 2);
+                (0..count).for_each(&mut send);
+            });
         }
         let (mut next, mut taken) = ([0; 4], 0);
         while taken < 4 * count {
