@@ -21,6 +21,7 @@ use pinring::message::{Field, FieldType, Header, Record, Schema};
 use pinring::pipeline::{
     EdgeSpec, Emitter, Graph, Input, Output, Overflow, PlanError, Poll, Report, Sink, Source, SourceIo, Stage, System,
 };
+use pinring::ring::Wait;
 use pinring::supervisor::{Event, Wish};
 use pinring::topology::Topology;
 
@@ -158,13 +159,21 @@ fn run_and_kill(mut graph: Graph, kills: u64) -> (Report, u64) {
 }
 
 fn every_message_is_recorded_once_in_order() {
+    record_and_kill(4_000_000, Wait::Sleep, Wait::Sleep);
+}
+
+/// The source's worker never sleeps, the sink's looks for a while before it does.
+fn so_it_is_however_the_workers_wait() {
+    record_and_kill(2_000_000, Wait::Busy, Wait::SpinThenSleep(Duration::from_micros(20)));
+}
+
+fn record_and_kill(last: u64, source: Wait, sink_waits: Wait) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("words");
-    let last = 4_000_000;
     let mut graph = Graph::new();
-    graph.source("count", Count { last });
+    graph.source("count", Count { last }).waiting(source);
     graph.stage("sum", ["count"], Sum);
-    graph.sink("words", ["sum"], sink(&path));
+    graph.sink("words", ["sum"], sink(&path)).waiting(sink_waits);
     let (report, killed) = run_and_kill(graph, 100);
     let rows = words(&path);
     assert_eq!(rows.len() as u64, last);
@@ -217,6 +226,7 @@ fn main() -> std::process::ExitCode {
     support::run(
         &[
             ("every_message_is_recorded_once_in_order", every_message_is_recorded_once_in_order),
+            ("so_it_is_however_the_workers_wait", so_it_is_however_the_workers_wait),
             ("an_overflow_policy_counts_exactly_what_it_drops", an_overflow_policy_counts_exactly_what_it_drops),
             (
                 "a_failing_sink_repeats_its_step_and_doubles_nothing",

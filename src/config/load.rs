@@ -111,7 +111,7 @@ fn read(document: &Spanned<DeTable<'_>>, problems: &Problems) -> (Graph, Vec<Nod
     let root = Table::new("the file", 0..0, document.get_ref(), problems, &places);
     let mut graph = Graph::new();
     if let Some(system) = root.table("system") {
-        graph.spin = system.optional("spin").unwrap_or(Duration::ZERO);
+        graph.wait = system.optional("wait").unwrap_or(graph.wait);
         system.finish();
     }
     if let Some(supervisor) = root.table("supervisor") {
@@ -170,6 +170,7 @@ fn node(section: &str, table: &Table<'_>) -> Option<(NodeSpec, Vec<Range<usize>>
         is_name(name) && name.len() <= 15
     });
     let core = table.optional("core");
+    let wait = table.optional("wait");
     let types: &[&str] = match section {
         "source" => &sources::TYPES,
         "stage" => &stages::TYPES,
@@ -181,7 +182,7 @@ fn node(section: &str, table: &Table<'_>) -> Option<(NodeSpec, Vec<Range<usize>>
         "stage" => stages::stage(kind, table),
         _ => sinks::sink(kind, table),
     };
-    Some((NodeSpec { name: name?, kind: kind?, inputs, worker, core }, places))
+    Some((NodeSpec { name: name?, kind: kind?, inputs, worker, core, wait }, places))
 }
 
 fn is_name(name: &str) -> bool {

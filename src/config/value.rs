@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use crate::ring::Wait;
+
 /// A value of a configuration, read with an eye on what people write by mistake.
 pub(super) trait FromValue: Sized {
     /// What is expected, to complete `expected ...`.
@@ -100,6 +102,20 @@ impl FromValue for Duration {
 
     fn from_value(value: &DeValue<'_>) -> Option<Self> {
         humantime::parse_duration(value.as_str()?).ok()
+    }
+}
+
+impl FromValue for Wait {
+    fn expected() -> String {
+        "\"sleep\", \"busy\", or a time to look before sleeping, such as \"20us\"".into()
+    }
+
+    fn from_value(value: &DeValue<'_>) -> Option<Self> {
+        match value.as_str()? {
+            "sleep" => Some(Self::Sleep),
+            "busy" => Some(Self::Busy),
+            time => humantime::parse_duration(time).ok().map(Self::SpinThenSleep),
+        }
     }
 }
 

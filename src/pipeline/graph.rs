@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Sink, Source, Stage};
-use crate::ring::Overflow;
+use crate::ring::{Overflow, Wait};
 
 /// One edge into a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct NodeSpec {
     pub worker: Option<String>,
     /// The core its worker shall be pinned to.
     pub core: Option<usize>,
+    /// How its worker waits; of several wishes the most awake counts. `None`: as [`Graph::wait`] says.
+    pub wait: Option<Wait>,
 }
 
 impl NodeSpec {
@@ -56,6 +58,12 @@ impl NodeSpec {
     /// Has its worker pinned to that core.
     pub fn on_core(&mut self, core: usize) -> &mut Self {
         self.core = Some(core);
+        self
+    }
+
+    /// Has its worker wait in that way.
+    pub fn waiting(&mut self, wait: Wait) -> &mut Self {
+        self.wait = Some(wait);
         self
     }
 }
@@ -84,14 +92,20 @@ impl Default for Supervision {
 /// Nodes, edges and settings: everything `run` needs.
 ///
 /// Names are resolved when the graph is planned, so nodes may be added in any order.
-#[derive(Default)]
 pub struct Graph {
     /// The nodes in the order they were added.
     pub nodes: Vec<NodeSpec>,
     /// How workers are supervised.
     pub supervision: Supervision,
-    /// How long a worker looks for new input before it sleeps; 0 sleeps at once.
-    pub spin: Duration,
+    /// How workers wait for which no node wishes otherwise.
+    pub wait: Wait,
+}
+
+impl Default for Graph {
+    /// Workers sleep as soon as there is nothing to do.
+    fn default() -> Self {
+        Self { nodes: Vec::new(), supervision: Supervision::default(), wait: Wait::Sleep }
+    }
 }
 
 impl Graph {
@@ -128,7 +142,7 @@ impl Graph {
     /// Adds a node of any kind; what the three above are made of.
     pub fn add(&mut self, name: &str, kind: NodeKind, inputs: Vec<EdgeSpec>) -> &mut NodeSpec {
         let index = self.nodes.len();
-        self.nodes.push(NodeSpec { name: name.into(), kind, inputs, worker: None, core: None });
+        self.nodes.push(NodeSpec { name: name.into(), kind, inputs, worker: None, core: None, wait: None });
         &mut self.nodes[index]
     }
 }

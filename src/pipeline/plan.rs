@@ -3,7 +3,7 @@
 use super::graph::{Graph, GraphError, NodeKind};
 use super::node::{Input, PlanError};
 use crate::message::{Header, Schema};
-use crate::ring::Overflow;
+use crate::ring::{Overflow, Wait};
 use crate::topology::{PlacedWorker, Request, Role, Topology, place};
 
 /// Messages that a stage or sink takes in one step, at most.
@@ -59,6 +59,14 @@ pub struct PlannedEdge {
     pub crosses: bool,
     /// Messages per second at the rated load.
     pub rate: f64,
+}
+
+impl Plan {
+    /// How a worker waits: as the most awake of its nodes wishes.
+    pub(super) fn wait(&self, worker: usize, graph: &Graph) -> Wait {
+        let nodes = self.nodes.iter().zip(&graph.nodes).filter(|(node, _)| node.worker == worker);
+        nodes.filter_map(|(_, spec)| spec.wait).max_by_key(|wait| wait.alertness()).unwrap_or(graph.wait)
+    }
 }
 
 impl PlannedEdge {

@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::regions::Regions;
 use super::worker::{Run, Worker};
 use crate::process::{WorkerWords, codes};
-use crate::ring::Slots;
+use crate::ring::{Slots, Wait};
 use crate::shm::{Segment, SegmentError, SharedRef};
 use crate::supervisor::{Crew, Wish};
 use crate::sys::clock::monotonic_ns;
@@ -50,7 +50,8 @@ pub struct System {
     pub(super) regions: Regions,
     pub(super) segment: Segment,
     pub(super) words: Vec<SharedRef<WorkerWords>>,
-    spin: std::time::Duration,
+    /// How each worker waits.
+    waits: Vec<Wait>,
     logs: Vec<LogReader>,
     bells: Arc<Vec<EventFd>>,
     log_bell: EventFd,
@@ -68,6 +69,7 @@ impl System {
         let _ = signal::ignore_write_signals();
         let regions = plan.regions(memory::available())?;
         let segment = Segment::create(&regions.layout)?;
+        let waits = (0..plan.workers.len()).map(|worker| plan.wait(worker, &graph)).collect();
         let mut nodes: Vec<(String, NodeKind)> = graph.nodes.into_iter().map(|node| (node.name, node.kind)).collect();
         for (name, kind) in &mut nodes {
             let prepared = match kind {
@@ -85,8 +87,8 @@ impl System {
         let logs = logs.collect();
         let bells = plan.workers.iter().map(|_| EventFd::new()).collect::<io::Result<_>>().map_err(SetupError::Bell)?;
         let log_bell = EventFd::new().map_err(SetupError::Bell)?;
-        let (spin, deserted, bells) = (graph.spin, vec![false; plan.nodes.len()], Arc::new(bells));
-        Ok(Self { nodes, plan, regions, segment, words, spin, logs, bells, log_bell, deserted })
+        let (deserted, bells) = (vec![false; plan.nodes.len()], Arc::new(bells));
+        Ok(Self { nodes, plan, regions, segment, words, waits, logs, bells, log_bell, deserted })
     }
 
     /// What was planned.
@@ -131,7 +133,7 @@ impl System {
             bells: &self.bells,
             number: worker,
             channel,
-            spin: self.spin,
+            wait: self.waits[worker],
         };
         worker.work()
     }

@@ -10,6 +10,7 @@ use super::run_source::{Port, SourceRun};
 use super::run_stage::StageRun;
 use crate::prim::{Ordering, fence, spin_loop};
 use crate::process::{Command, WorkerWords};
+use crate::ring::Wait;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::epoll::Epoll;
 use crate::sys::eventfd::EventFd;
@@ -42,6 +43,9 @@ impl<'n> Run<'n> {
     }
 }
 
+/// How long a worker that never sleeps looks at its rings between two looks at its descriptors.
+const BETWEEN_POLLS: Duration = Duration::from_micros(10);
+
 /// What a worker's loop works with.
 pub(super) struct Worker<'w, 'n> {
     /// Its nodes, each after its inputs.
@@ -52,8 +56,8 @@ pub(super) struct Worker<'w, 'n> {
     /// Which of them is ours.
     pub(super) number: usize,
     pub(super) channel: &'w Channel,
-    /// How long to look for work before sleeping.
-    pub(super) spin: Duration,
+    /// How to wait for work.
+    pub(super) wait: Wait,
 }
 
 impl Worker<'_, '_> {
@@ -67,7 +71,13 @@ impl Worker<'_, '_> {
         self.resume(&epoll)?;
         self.words.set_ready(monotonic_ns());
         while !self.runs.iter().all(|run| run.core().is_finished()) {
-            if !self.step_all(&epoll)? && !self.spin()? {
+            if self.step_all(&epoll)? || self.spin()? {
+                continue;
+            }
+            if self.wait == Wait::Busy {
+                self.listen(&mut epoll, Some(Duration::ZERO))?;
+                self.awake();
+            } else {
                 self.sleep(&mut epoll)?;
             }
         }
@@ -105,10 +115,12 @@ impl Worker<'_, '_> {
 
     /// Looks for work for a while without giving the core away; whether there is some.
     fn spin(&mut self) -> io::Result<bool> {
-        if self.spin.is_zero() {
+        // Whoever never sleeps looks at the descriptors now and then, which only the kernel can.
+        let spin = if self.wait == Wait::Busy { BETWEEN_POLLS } else { self.wait.alertness() };
+        if spin.is_zero() {
             return Ok(false);
         }
-        let until = monotonic_ns() + u64::try_from(self.spin.as_nanos()).unwrap_or(0);
+        let until = monotonic_ns() + u64::try_from(spin.as_nanos()).unwrap_or(0);
         while monotonic_ns() < until {
             if self.could_run()? {
                 return Ok(true);
@@ -145,27 +157,37 @@ impl Worker<'_, '_> {
         // publication and its look at the announcement, so one of the two sees the other. ORDER(space_at): likewise.
         fence(Ordering::SeqCst);
         if !self.could_run()? {
-            let timeout = self.timeout();
-            let (runs, mut rung) = (&mut self.runs, false);
-            epoll.wait(timeout, |token| match token {
-                BELL => rung = true,
-                token => {
-                    let place = usize::try_from(token - 1).unwrap_or(usize::MAX);
-                    if let Some(Run::Source(run)) = runs.get_mut(place) {
-                        run.ready = true;
-                    }
-                }
-            })?;
-            if rung {
-                self.bells[self.number].silence()?;
-            }
+            self.listen(epoll, self.timeout())?;
         }
+        self.awake();
+        Ok(())
+    }
+
+    /// Takes the announcements of a sleep back.
+    fn awake(&mut self) {
         for run in &mut self.runs {
             match run {
                 Run::Source(run) => run.wake(),
                 Run::Stage(run) => run.core.disarm(),
                 Run::Sink(run) => run.core.disarm(),
             }
+        }
+    }
+
+    /// Waits for the bell and the sources' descriptors, at most `timeout`.
+    fn listen(&mut self, epoll: &mut Epoll, timeout: Option<Duration>) -> io::Result<()> {
+        let (runs, mut rung) = (&mut self.runs, false);
+        epoll.wait(timeout, |token| match token {
+            BELL => rung = true,
+            token => {
+                let place = usize::try_from(token - 1).unwrap_or(usize::MAX);
+                if let Some(Run::Source(run)) = runs.get_mut(place) {
+                    run.ready = true;
+                }
+            }
+        })?;
+        if rung {
+            self.bells[self.number].silence()?;
         }
         Ok(())
     }

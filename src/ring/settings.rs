@@ -27,6 +27,17 @@ pub enum Wait {
     Sleep,
 }
 
+impl Wait {
+    /// How long it looks before it sleeps.
+    pub fn alertness(self) -> Duration {
+        match self {
+            Self::Busy => Duration::MAX,
+            Self::SpinThenSleep(spin) => spin,
+            Self::Sleep => Duration::ZERO,
+        }
+    }
+}
+
 impl Default for Wait {
     /// Twenty microseconds of looking, less than what a sleep and a wake-up cost.
     fn default() -> Self {
