@@ -4,10 +4,12 @@
 
 mod support;
 
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use pinring::process::{Child, Identity, spawn};
-use pinring::ring::{Options, Overflow, PopError, Wait, channel, latest, line_channel};
+use pinring::ring::{Options, Overflow, PopError, TapError, Wait, attach_tap, channel, latest, line_channel};
+use pinring::sys::socket::{Channel, MAX_MESSAGE, Received};
 use pinring::sys::wait;
 
 const COUNT: u64 = 100_000;
@@ -96,6 +98,52 @@ fn killed_senders_leave_every_message_once() {
     }
 }
 
+/// A process that shares nothing but a socket is sent the descriptor (SCM_RIGHTS), maps it read-only, and looks on.
+fn a_descriptor_sent_over_a_socket_is_enough_to_look() {
+    let (ours, theirs) = Channel::pair().unwrap();
+    let keep = [theirs.as_fd().as_raw_fd()];
+    let observer = spawn(Identity { name: "observer", core: None, keep: &keep }, || {
+        let mut buffer = [0; MAX_MESSAGE];
+        let fd = loop {
+            match theirs.receive(&mut buffer).unwrap() {
+                Received::Message(_, fd) => break fd.unwrap(),
+                Received::Nothing => std::thread::yield_now(),
+                Received::Closed => return 1,
+            }
+        };
+        let mut tap = attach_tap::<[u64; 3]>(fd).unwrap();
+        theirs.send(b"here", None).unwrap();
+        let mut next = 0;
+        loop {
+            match tap.next() {
+                Ok(message) if message == [next; 3] => next += 1,
+                Ok(_) => return 2,
+                Err(TapError::Lapped(missed)) => next += missed,
+                Err(TapError::Empty) => std::thread::yield_now(),
+                Err(TapError::Closed) => return i32::from(next != COUNT) * 3,
+            }
+        }
+    });
+    let observer = observer.unwrap();
+    let (mut tx, mut rx) = Options::new(64).taps().open::<[u64; 3]>().unwrap();
+    ours.send(b"ring", Some(tx.descriptor())).unwrap();
+    while matches!(ours.receive(&mut [0; MAX_MESSAGE]).unwrap(), Received::Nothing) {
+        std::thread::yield_now();
+    }
+    for value in 0..COUNT {
+        tx.send([value; 3]).unwrap();
+        assert_eq!(rx.pop().unwrap(), [value; 3]);
+    }
+    drop(tx);
+    loop {
+        if let Some(ended) = wait::reap(observer.pid).unwrap() {
+            assert!(matches!(ended, wait::Ended::Code(0)), "{ended:?}");
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// A number that forked processes share.
 struct Counter(pinring::shm::SharedRef<pinring::prim::AtomicU64>);
 
@@ -161,7 +209,8 @@ fn a_killed_writer_leaves_the_last_whole_value() {
 }
 
 fn main() -> std::process::ExitCode {
-    let tests: [support::Test; 6] = [
+    let tests: [support::Test; 7] = [
+        ("a_descriptor_sent_over_a_socket_is_enough_to_look", a_descriptor_sent_over_a_socket_is_enough_to_look),
         ("forked_sleepers_lose_no_wake_up", forked_sleepers_lose_no_wake_up),
         ("forked_sleepers_on_a_line_lose_no_wake_up", forked_sleepers_on_a_line_lose_no_wake_up),
         ("requests_and_replies_between_sleepers_do_not_stop", requests_and_replies_between_sleepers_do_not_stop),
