@@ -12,7 +12,8 @@ use crate::prim::AtomicU32;
 /// What futex(2) answered, besides that there was no need to sleep, a timeout or a signal.
 pub fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -> io::Result<()> {
     let limit = timeout.map(|timeout| libc::timespec {
-        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+        // 68 years are for ever.
+        tv_sec: timeout.as_secs().try_into().unwrap_or(i32::MAX.into()),
         // Less than a second's nanoseconds fit every `long`.
         #[allow(clippy::cast_possible_wrap, clippy::cast_lossless, clippy::unnecessary_cast)]
         tv_nsec: timeout.subsec_nanos() as _,
