@@ -15,6 +15,10 @@ use super::{LaneWords, Producer, Slots};
 use crate::prim::{Ordering, fence};
 use crate::shm::{Access, SharedRef};
 
+/// Looks for the newest message, each time in vain and with the producer where it was, before there is none. Only who overwrites
+/// the newest message itself gets us there: in a ring of one slot, for as long as it writes, and for ever if it dies meanwhile.
+const LOOKS: u32 = 1000;
+
 /// There is no message to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TapError {
@@ -63,12 +67,14 @@ impl<W: Deref<Target = LaneWords>, S: Store> TapEnd<W, S> {
         Ok(value)
     }
 
-    /// The newest message, if any was ever written.
+    /// The newest message, if there is one to see.
     pub(super) fn newest<T: Pod>(&mut self) -> Option<T> {
-        loop {
+        let (mut tail_before, mut looks) = (None, 0);
+        while looks < LOOKS {
             let tail = tail(&self.words);
-            // ORDER(reserved): Relaxed; before the first message nothing was announced.
-            if tail == 0 && self.words.producer.0.reserved.load(Ordering::Relaxed) == 0 {
+            // Whether the first message is already announced says nothing: until it is published, nobody has written one.
+            // (The position comes back to 0 after 584 years of a billion messages a second, and until the next message.)
+            if tail == 0 {
                 return None;
             }
             let position = tail.wrapping_sub(1);
@@ -77,7 +83,9 @@ impl<W: Deref<Target = LaneWords>, S: Store> TapEnd<W, S> {
                 self.position = tail;
                 return Some(value);
             }
+            looks = if tail_before.replace(tail) == Some(tail) { looks + 1 } else { 0 };
         }
+        None
     }
 
     /// The oldest message whose slot nobody had begun to overwrite when what we have read was read.
@@ -136,7 +144,8 @@ impl<T: Pod> Tap<T> {
         self.end.next()
     }
 
-    /// The newest message of all, passing over those between; `None` if there never was one.
+    /// The newest message of all, passing over those between; `None` if there never was one. A ring of one slot has none, either,
+    /// while that is overwritten, and none ever again if its producer dies over that and has no successor.
     pub fn newest(&mut self) -> Option<T> {
         self.end.newest()
     }
