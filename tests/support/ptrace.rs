@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::sys::ptrace;
@@ -20,13 +21,18 @@ const PANICKED: i32 = 101;
 const MOST: u64 = 5_000_000;
 
 /// A traced child. It does not outlive its tracing, however that ends.
-struct Traced(Pid);
+struct Traced {
+    pid: Pid,
+    /// It has been reaped: its pid may be another's by now.
+    is_reaped: Cell<bool>,
+}
 
 impl Drop for Traced {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to kill.
-        let _ = kill(self.0, Signal::SIGKILL);
-        let _ = waitpid(self.0, None);
+        if !self.is_reaped.get() {
+            let _ = kill(self.pid, Signal::SIGKILL);
+            let _ = waitpid(self.pid, None);
+        }
     }
 }
 
@@ -36,7 +42,7 @@ pub(crate) fn each_instruction(operation: impl FnOnce(), at_stop: impl FnMut()) 
     // SAFETY: one thread, see above; the child runs the operation and ends without cleaning up.
     match unsafe { fork() }.unwrap() {
         ForkResult::Child => run_traced(operation),
-        ForkResult::Parent { child } => step_through(&Traced(child), at_stop),
+        ForkResult::Parent { child } => step_through(&Traced { pid: child, is_reaped: Cell::new(false) }, at_stop),
     }
 }
 
@@ -55,21 +61,24 @@ fn run_traced(operation: impl FnOnce()) -> ! {
 /// part of the operation.
 fn wait_for(child: &Traced, resume: impl Fn()) -> WaitStatus {
     loop {
-        match waitpid(child.0, None).unwrap() {
+        match waitpid(child.pid, None).unwrap() {
             WaitStatus::Stopped(_, Signal::SIGCONT) => resume(),
-            other => return other,
+            other => {
+                child.is_reaped.set(matches!(other, WaitStatus::Exited(..) | WaitStatus::Signaled(..)));
+                return other;
+            }
         }
     }
 }
 
 fn step_through(child: &Traced, mut at_stop: impl FnMut()) -> u64 {
-    match wait_for(child, || ptrace::cont(child.0, None).unwrap()) {
+    match wait_for(child, || ptrace::cont(child.pid, None).unwrap()) {
         WaitStatus::Stopped(_, Signal::SIGSTOP) => {}
         WaitStatus::Exited(_, FORBIDDEN) => panic!("PTRACE_TRACEME is refused: in this sandbox kills cannot be placed"),
         other => panic!("the child did not start: {other:?}"),
     }
-    ptrace::setoptions(child.0, ptrace::Options::PTRACE_O_EXITKILL).unwrap();
-    let step = || ptrace::step(child.0, None).unwrap();
+    ptrace::setoptions(child.pid, ptrace::Options::PTRACE_O_EXITKILL).unwrap();
+    let step = || ptrace::step(child.pid, None).unwrap();
     for instructions in 0..MOST {
         step();
         match wait_for(child, step) {
@@ -86,7 +95,7 @@ fn step_through(child: &Traced, mut at_stop: impl FnMut()) -> u64 {
 
 /// From the second stop to the end, at full speed.
 fn end_well(child: &Traced) {
-    let go_on = || ptrace::cont(child.0, None).unwrap();
+    let go_on = || ptrace::cont(child.pid, None).unwrap();
     go_on();
     let end = wait_for(child, go_on);
     assert!(matches!(end, WaitStatus::Exited(_, 0)), "the operation panicked: {end:?}");
