@@ -82,8 +82,8 @@ fn graph(topology: &Topology) -> f64 {
     graph.source("count", Count);
     graph.sink("add", ["count"], Add);
     let plan = graph.plan(topology).unwrap();
-    let supervisor = graph.supervisor(Duration::from_secs(60));
     let mut system = System::set_up(graph, plan).unwrap();
+    let supervisor = system.supervisor(Duration::from_secs(60));
     let started = Instant::now();
     let report = system.supervise(supervisor, |_, _| Wish::Continue).unwrap();
     let elapsed = started.elapsed();

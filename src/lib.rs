@@ -22,7 +22,7 @@
 //! ```text
 //! unsafe sys/ prim/prefetch.rs shm/segment.rs
 //! unsafe ring/slots.rs ring/cells.rs ring/words.rs ring/intent.rs
-//! unsafe process/spawn.rs process/words.rs trace/histogram.rs
+//! unsafe process/spawn.rs process/words.rs trace/histogram.rs trace/flight.rs
 //! ```
 #![deny(unsafe_code)]
 

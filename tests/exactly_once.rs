@@ -134,10 +134,11 @@ fn sink(path: &Path) -> Words {
 fn run_and_kill(mut graph: Graph, kills: u64) -> (Report, u64) {
     graph.supervision.backoff_min = Duration::from_millis(1);
     graph.supervision.backoff_max = Duration::from_millis(1);
+    graph.supervision.intensity.restarts = u32::MAX;
     let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
-    let mut supervisor = graph.supervisor(Duration::from_millis(3));
-    supervisor.stop_timeout = Duration::from_secs(20);
     let mut system = System::set_up(graph, plan).unwrap();
+    let mut supervisor = system.supervisor(Duration::from_millis(3));
+    supervisor.policy.stop_timeout = Duration::from_secs(20);
     let (mut random, mut killed) = (support::Random::new(), 0);
     let report = system
         .supervise(supervisor, |system, event| {

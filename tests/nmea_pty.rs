@@ -44,8 +44,8 @@ fn play(log: &Path) -> Vec<Decoded> {
     graph.stage("fix", ["gps"], Nmea::new(Checksum::Required, settings));
     graph.sink("file", ["fix"], Csv::new(CsvOptions::new(out.to_str().unwrap())));
     let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
-    let supervisor = graph.supervisor(Duration::from_millis(1));
     let mut system = System::set_up(graph, plan).unwrap();
+    let supervisor = system.supervisor(Duration::from_millis(1));
     let report = system.supervise(supervisor, |_, event| {
         if !matches!(event, Event::Tick) {
             return Wish::Continue;

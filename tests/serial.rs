@@ -65,12 +65,13 @@ fn bench() -> Bench {
     let mut graph = Graph::new();
     graph.supervision.backoff_min = Duration::from_millis(1);
     graph.supervision.backoff_max = Duration::from_millis(1);
+    graph.supervision.intensity.restarts = u32::MAX;
     let frame = FrameSettings { kind: FrameKind::Line { max: 40 }, crc: None };
     graph.source("port", Serial::new(&link, PortSettings::default(), frame, None));
     graph.sink("lines", ["port"], Lines(LengthFile::new(&out)));
     let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
-    let supervisor = graph.supervisor(Duration::from_millis(1));
     let system = System::set_up(graph, plan).unwrap();
+    let supervisor = system.supervisor(Duration::from_millis(1));
     Bench { _dir: dir, link, out, system, supervisor }
 }
 
@@ -78,7 +79,7 @@ impl Bench {
     /// Runs it; at every millisecond `at_tick` does what it wants and says when it is enough.
     fn run(&mut self, mut at_tick: impl FnMut(&System, &Path) -> Wish) -> Report {
         let link = self.link.clone();
-        let supervisor = self.supervisor;
+        let supervisor = self.supervisor.clone();
         let report = self.system.supervise(supervisor, |system, event| {
             if let Event::Log { record, .. } = &event {
                 println!("    {}", record.text);

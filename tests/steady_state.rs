@@ -173,8 +173,8 @@ fn nothing_is_allocated_on_the_way_from_source_to_file() {
     let watched = Watched { csv, rows: 0, is_synced: false, before: None, note: note.clone() };
     graph.sink("file", ["mean"], watched);
     let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
-    let supervisor = graph.supervisor(Duration::from_secs(1));
     let mut system = System::set_up(graph, plan).unwrap();
+    let supervisor = system.supervisor(Duration::from_secs(1));
     let report = system.supervise(supervisor, |_, _| Wish::Continue).unwrap();
     assert_eq!(report.status.nodes[3].counters.emitted, LAST);
     let text = std::fs::read_to_string(&data).unwrap();
@@ -198,8 +198,8 @@ fn idle(link: &Path) -> (Report, Vec<u64>) {
     let path = link.with_file_name("idle.csv");
     graph.sink("file", ["port"], Csv::new(CsvOptions::new(path.to_str().unwrap())));
     let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
-    let supervisor = graph.supervisor(Duration::from_secs(1));
     let mut system = System::set_up(graph, plan).unwrap();
+    let supervisor = system.supervisor(Duration::from_secs(1));
     let (mut before, mut after, mut tick) = (Vec::new(), Vec::new(), 0);
     let report = system.supervise(supervisor, |system, event| {
         if matches!(event, Event::Tick) {

@@ -68,8 +68,8 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<u8> {
     let player = Player::plug(&ports.0)
         .map_err(|error| anyhow::anyhow!("cannot open pseudo terminals: {error}; is /dev/pts mounted?"))?;
     let screen = logger::install();
-    let mut supervisor = config.graph.supervisor(TICK);
     let mut system = System::set_up(config.graph, plan)?;
+    let mut supervisor = system.supervisor(TICK);
     let instruments = start_instruments(player, &system, &ledger, arguments)?;
     let mut show = Show::new(Observer::start("demo", screen, arguments.json), &ledger, instruments, arguments.duration);
     supervisor.tick = TICK.min(show.observer.tick());

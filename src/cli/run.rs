@@ -43,8 +43,8 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
     let title = arguments.file.display().to_string();
     let writes_to_stdout = plan.nodes.iter().any(|node| node.kind == "stdout");
     let mut observer = Observer::start(&title, screen, writes_to_stdout || arguments.json);
-    let supervisor = config.graph.supervisor(observer.tick());
     let mut system = System::set_up(config.graph, plan)?;
+    let supervisor = system.supervisor(observer.tick());
     let result = system.supervise(supervisor, |system, event| {
         let over = arguments.duration.is_some_and(|limit| observer.elapsed() >= limit);
         let wish = observer.event(system, &event);

@@ -5,14 +5,13 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Problem, suggest};
+use super::supervision::{self, GroupPlace};
 use super::table::{Places, Problems, Table};
-use super::value::FromValue;
 use super::{sinks, sources, stages};
 use crate::pipeline::{EdgeSpec, Graph, GraphError, NodeKind, NodeSpec, Overflow};
 
@@ -33,6 +32,7 @@ pub struct SourceMap {
     origin: String,
     text: String,
     nodes: Vec<NodePlace>,
+    groups: Vec<GroupPlace>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,11 +45,15 @@ struct NodePlace {
 impl SourceMap {
     /// Shows what is wrong with the graph at its place in the file.
     pub fn explain(&self, error: &GraphError) -> ConfigError {
-        let place = self.nodes.get(error.index);
         let key = error.key.unwrap_or("name");
-        let span = place.map_or(0..0, |place| {
-            let input = error.input.and_then(|input| place.inputs.get(input)).filter(|_| key == "input");
-            input.or_else(|| place.keys.get(key)).cloned().unwrap_or_else(|| place.span.clone())
+        let group = error.group.and_then(|group| self.groups.get(group));
+        let group = group.map(|place| place.keys.get(key).cloned().unwrap_or_else(|| place.span.clone()));
+        let place = self.nodes.get(error.index);
+        let span = group.unwrap_or_else(|| {
+            place.map_or(0..0, |place| {
+                let input = error.input.and_then(|input| place.inputs.get(input)).filter(|_| key == "input");
+                input.or_else(|| place.keys.get(key)).cloned().unwrap_or_else(|| place.span.clone())
+            })
         });
         let expected = error.key.map_or_else(String::new, |key| format!("this `{key}` does not fit"));
         let message = if error.node.is_empty() { error.message.clone() } else { error.to_string() };
@@ -98,15 +102,15 @@ pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
         ConfigError::new(origin, text, vec![problem])
     })?;
     let problems = Problems::default();
-    let (graph, nodes) = read(&document, &problems);
+    let (graph, nodes, groups) = read(&document, &problems);
     if !problems.is_empty() {
         return Err(ConfigError::new(origin, text, problems.into_inner()));
     }
-    let source = SourceMap { origin: origin.to_owned(), text: text.to_owned(), nodes };
+    let source = SourceMap { origin: origin.to_owned(), text: text.to_owned(), nodes, groups };
     Ok(Config { graph, source })
 }
 
-fn read(document: &Spanned<DeTable<'_>>, problems: &Problems) -> (Graph, Vec<NodePlace>) {
+fn read(document: &Spanned<DeTable<'_>>, problems: &Problems) -> (Graph, Vec<NodePlace>, Vec<GroupPlace>) {
     let places = RefCell::default();
     let root = Table::new("the file", 0..0, document.get_ref(), problems, &places);
     let mut graph = Graph::new();
@@ -115,24 +119,16 @@ fn read(document: &Spanned<DeTable<'_>>, problems: &Problems) -> (Graph, Vec<Nod
         system.finish();
     }
     if let Some(supervisor) = root.table("supervisor") {
-        supervision(&mut graph, &supervisor);
+        supervision::supervisor(&mut graph.supervision, &supervisor);
     }
+    let groups = supervision::groups(&mut graph.supervision, &root);
     let mut nodes = Vec::new();
     for section in ["source", "stage", "sink"] {
         node_tables(&root, section, &mut graph, &mut nodes);
     }
     root.finish();
     names(&graph, &nodes, problems);
-    (graph, nodes)
-}
-
-fn supervision(graph: &mut Graph, table: &Table<'_>) {
-    let positive = |key| table.optional_where(key, &Duration::expected(), |time: &Duration| !time.is_zero());
-    let supervision = &mut graph.supervision;
-    supervision.backoff_min = positive("backoff_min").unwrap_or(supervision.backoff_min);
-    supervision.backoff_max = positive("backoff_max").unwrap_or(supervision.backoff_max).max(supervision.backoff_min);
-    supervision.stop_timeout = positive("stop_timeout").unwrap_or(supervision.stop_timeout);
-    table.finish();
+    (graph, nodes, groups)
 }
 
 fn node_tables(root: &Table<'_>, section: &'static str, graph: &mut Graph, nodes: &mut Vec<NodePlace>) {

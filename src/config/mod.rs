@@ -11,6 +11,7 @@ mod load;
 mod sinks;
 mod sources;
 mod stages;
+mod supervision;
 mod table;
 mod value;
 

@@ -28,6 +28,7 @@
 mod header;
 mod record;
 mod schema;
+mod show;
 
 pub use header::Header;
 pub use record::{Record, RecordMut, Value};

@@ -8,12 +8,12 @@ use super::lane::{Inlet, Outlet, Step, TARGETS_PER_LANE, Targets, consumer_targe
 use super::plan::{BATCH, Plan};
 use super::regions::{Regions, cell_size};
 use crate::message::{Header, Schema};
-use crate::prim::Ordering;
+use crate::prim::{AtomicU64, Ordering};
 use crate::ring::{Cells, Corrupt, IntentWords, Transaction};
 use crate::shm::{Segment, SharedRef};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::eventfd::EventFd;
-use crate::trace::HistogramWords;
+use crate::trace::{FlightEvent, FlightWords, HistogramWords};
 
 /// Targets of every node's transaction: the step number, and whether that step was the last.
 const STEP: usize = 0;
@@ -43,6 +43,9 @@ pub(super) struct Core {
     hop: SharedRef<HistogramWords>,
     /// Times of the messages taken in the step under way, for the histograms: arrival and emission.
     taken: Vec<(u64, u64)>,
+    pub(super) flight: SharedRef<FlightWords>,
+    /// Not zero: somebody has stopped the node.
+    ask: SharedRef<AtomicU64>,
 }
 
 /// A view of the working copy of a node's cell.
@@ -61,6 +64,7 @@ pub(super) struct Draft<'c> {
     pub(super) inlets: &'c [Inlet],
     /// For the histograms: arrival and emission of each message taken.
     pub(super) taken: &'c mut Vec<(u64, u64)>,
+    pub(super) flight: &'c FlightWords,
 }
 
 impl Core {
@@ -110,6 +114,8 @@ impl Core {
             age: segment.shared(own.age),
             hop: segment.shared(own.hop),
             taken: Vec::with_capacity(BATCH),
+            flight: segment.shared(regions.flights[planned.worker]),
+            ask: segment.shared(own.ask),
         }
     }
 
@@ -124,11 +130,12 @@ impl Core {
 
     /// Begins a step that may emit `room` messages.
     pub(super) fn begin(&mut self, room: usize) -> Draft<'_> {
+        self.flight.begin_step(self.index);
         self.taken.clear();
         let (counters, state) = split(self.cells.working_copy(self.step.current(STEP)), self.state_size);
         let buffer: &mut [u8] = &mut bytemuck::cast_slice_mut(&mut self.buffer)[..room * self.stride];
         let out = self.schema.as_deref().map(|schema| Emitter::new(schema, buffer, counters));
-        Draft { state, out, inlets: &self.inlets, taken: &mut self.taken }
+        Draft { state, out, inlets: &self.inlets, taken: &mut self.taken, flight: &self.flight }
     }
 
     /// The working copy that the step under way has filled.
@@ -160,6 +167,7 @@ impl Core {
             self.age.count(now.saturating_sub(*arrived));
             self.hop.count(now.saturating_sub(*sent));
         }
+        self.flight.end_step();
         self.announce(emitted > 0, bells);
         Ok(())
     }
@@ -189,6 +197,7 @@ impl Core {
 
     /// Gives the step up.
     pub(super) fn abort(&mut self) {
+        self.flight.end_step();
         self.step.abort();
     }
 
@@ -202,6 +211,17 @@ impl Core {
         Ok(true)
     }
 
+    /// Whether somebody has stopped the node.
+    pub(super) fn is_held(&self) -> bool {
+        // ORDER(ask): Relaxed; the bell that follows makes the worker look again.
+        self.ask.load(Ordering::Relaxed) != 0
+    }
+
+    /// Notes an event of this node in the flight recorder.
+    pub(super) fn note(&self, event: FlightEvent, value: u64) {
+        self.flight.note(monotonic_ns(), event, Some(self.index), value);
+    }
+
     /// Whether the node has ended for good.
     pub(super) fn is_finished(&self) -> bool {
         self.step.current(FINISHED) != 0
@@ -212,6 +232,7 @@ impl Core {
     pub(super) fn finish(&mut self, emitted: usize, bells: &[EventFd]) -> io::Result<()> {
         self.step.set(FINISHED, 1);
         self.commit(&[], emitted, bells)?;
+        self.note(FlightEvent::Finished, 0);
         self.outlets.iter().for_each(|outlet| outlet.cursor().close());
         self.outlets.iter().filter_map(|outlet| outlet.peer).for_each(|peer| bells[peer].ring());
         Ok(())

@@ -1,7 +1,23 @@
 //! The supervisor's events as log records.
 
+use std::time::Duration;
+
 use super::system::System;
+use crate::process::ExitCause;
 use crate::supervisor::{Crew, Event};
+
+fn log_end(system: &System, worker: usize, pid: i32, cause: ExitCause, restart_in: Option<Duration>) {
+    let name = system.name(worker);
+    let again = match restart_in {
+        None => String::new(),
+        Some(Duration::ZERO) => "; it is started again at once".to_owned(),
+        Some(delay) => format!("; it is started again in {delay:?}"),
+    };
+    match system.last_death(worker).filter(|death| death.pid == pid) {
+        Some(death) => log::warn!("worker `{name}`, pid {pid}, died: {death}{again}"),
+        None => log::info!("worker `{name}`, pid {pid}, ended: {cause}{again}"),
+    }
+}
 
 /// Logs an event through the `log` facade.
 pub fn log_event(system: &System, event: &Event<'_>) {
@@ -12,14 +28,31 @@ pub fn log_event(system: &System, event: &Event<'_>) {
         Event::Started { worker, pid, incarnation } => {
             log::info!("worker `{}` started again (start {incarnation}), pid {pid}", system.name(*worker));
         }
-        Event::Ended { worker, pid, cause, restart_in: None } => {
-            log::info!("worker `{}`, pid {pid}, ended: {cause}", system.name(*worker));
+        Event::Ended { worker, pid, cause, restart_in } => log_end(system, *worker, *pid, *cause, *restart_in),
+        Event::SpawnFailed { error, .. } => {
+            log::error!("{error}; that counts as a failed start, and it is tried again")
         }
-        Event::Ended { worker, pid, cause, restart_in: Some(delay) } => {
-            let when = if delay.is_zero() { "at once".to_owned() } else { format!("in {delay:?}") };
-            log::warn!("worker `{}`, pid {pid}, died: {cause}; it is started again {when}", system.name(*worker));
+        Event::Ready { .. } => {}
+        Event::Hung { worker, why } => {
+            log::error!("worker `{}` hangs: {why}; it is told to abort, and killed in 0.5 s", system.name(*worker));
         }
-        Event::SpawnFailed { error, retry_in } => log::error!("{error}; trying again in {retry_in:?}"),
+        Event::Quarantined { worker } => {
+            let name = system.name(*worker);
+            log::error!(
+                "DEGRADED: worker `{name}` failed too often and is in quarantine: one try a minute; when mended: pinring restart {name}"
+            );
+        }
+        Event::Released { worker } => {
+            log::info!("worker `{}` has worked for a while and is out of quarantine", system.name(*worker));
+        }
+        Event::Unreapable { worker } => {
+            log::error!(
+                "worker `{}` does not end though it was sent SIGKILL: it is stuck in the kernel, or its cgroup is frozen; it is started \
+                 again once it has ended",
+                system.name(*worker)
+            );
+        }
+        Event::Parking => log::info!("sources pause; handling what is under way, for a successor"),
         Event::Log { worker, record } => {
             log::log!(record.level, "[{}] {}", system.name(*worker), record.text);
         }

@@ -1,8 +1,6 @@
 //! The graph as its author describes it: nodes, edges, and where they should run.
 
-use std::time::Duration;
-
-use super::{Sink, Source, Stage};
+use super::{Sink, Source, Stage, Supervision};
 use crate::ring::{Overflow, Wait};
 
 /// One edge into a node.
@@ -68,27 +66,6 @@ impl NodeSpec {
     }
 }
 
-/// How the supervisor treats its workers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Supervision {
-    /// First delay before a worker that failed soon after its start is started again; doubled each time.
-    pub backoff_min: Duration,
-    /// Longest such delay.
-    pub backoff_max: Duration,
-    /// How long an orderly stop may take before what still runs is killed.
-    pub stop_timeout: Duration,
-}
-
-impl Default for Supervision {
-    fn default() -> Self {
-        Self {
-            backoff_min: Duration::from_millis(100),
-            backoff_max: Duration::from_secs(30),
-            stop_timeout: Duration::from_secs(5),
-        }
-    }
-}
-
 /// Nodes, edges and settings: everything `run` needs.
 ///
 /// Names are resolved when the graph is planned, so nodes may be added in any order.
@@ -151,12 +128,14 @@ impl Graph {
 ///
 /// `key` and `input` let a configuration point at the place in its file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("node `{node}`: {message}")]
+#[error("{}{message}", if node.is_empty() { String::new() } else { format!("node `{node}`: ") })]
 pub struct GraphError {
     /// Name of the node.
     pub node: String,
     /// Index of the node in the graph.
     pub index: usize,
+    /// The group at fault instead of a node: its index in [`Supervision::groups`].
+    pub group: Option<usize>,
     /// The option at fault, as the configuration calls it.
     pub key: Option<&'static str>,
     /// Which of the inputs, where `key` is `input`.

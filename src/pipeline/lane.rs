@@ -103,6 +103,11 @@ impl Inlet {
         }
     }
 
+    /// Position of message `index` of those that [`Self::fill`] found.
+    pub(super) fn position(&self, index: usize) -> u64 {
+        self.first + index as u64
+    }
+
     /// Message `index` of those that [`Self::fill`] found.
     pub(super) fn record(&self, index: usize) -> Record<'_> {
         let slot = match &self.copies {

@@ -12,6 +12,9 @@ pub(super) const FORGET: u8 = 2;
 /// Nobody will read what the sink writes.
 pub(super) const DESERTED: u8 = 3;
 
+/// All of the worker's nodes are ready.
+pub(super) const READY: u8 = 4;
+
 /// Sends one message.
 pub(super) fn tell(channel: &Channel, what: u8, node: u32, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
     let mut message = [what, 0, 0, 0, 0];

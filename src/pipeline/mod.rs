@@ -8,11 +8,13 @@
 //! All edges are rings, also those between nodes of one worker: then neither bell nor fence is needed for them, and every
 //! node's step is a transaction of its own.
 
+mod autopsy;
 mod core;
 mod emitter;
 mod events;
 mod graph;
 mod lane;
+mod last_words;
 mod messages;
 mod node;
 mod plan;
@@ -22,17 +24,20 @@ mod run_sink;
 mod run_source;
 mod run_stage;
 mod status;
+mod supervision;
 mod system;
 mod worker;
 mod written;
 
+pub use autopsy::LastDeath;
 pub use emitter::{Counters, Emitter};
 pub use events::log_event;
-pub use graph::{EdgeSpec, Graph, GraphError, NodeKind, NodeSpec, Supervision};
+pub use graph::{EdgeSpec, Graph, GraphError, NodeKind, NodeSpec};
 pub use node::{Input, Output, PlanError, Poll, Sink, Source, SourceIo, Stage};
 pub use plan::{Plan, PlannedEdge, PlannedNode};
 pub use run::{Report, RunError};
 pub use status::{EdgeStatus, NodeStatus, Status, WorkerStatus};
+pub use supervision::{GroupSpec, Supervision};
 pub use system::{SetupError, System};
 pub use written::Written;
 

@@ -152,6 +152,41 @@ pub trait Source {
     /// What makes the worker give up. An unplugged device is no such thing: return [`Poll::Until`].
     fn poll(&mut self, state: &mut [u8], out: &mut Emitter<'_>, io: &mut dyn SourceIo) -> io::Result<Poll>;
 
+    /// Somebody wants the device for himself (`pinring stop NODE`): let go of it, and [forget](SourceIo::forget) what was kept. Opened
+    /// again by the next [`Self::poll`].
+    ///
+    /// # Errors
+    /// What makes the worker give up.
+    fn release(&mut self, state: &mut [u8], io: &mut dyn SourceIo) -> io::Result<()> {
+        let _ = (state, io);
+        Ok(())
+    }
+
+    /// Sends bytes out through the device that the supervisor keeps open for it (`pinring send NODE BYTES`), without blocking; how many
+    /// it took. Called in the supervisor.
+    ///
+    /// # Errors
+    /// What the system answered; Unsupported if nothing can be sent this way, NotConnected while the device is away.
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = bytes;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Descriptors, each with a name of its own in this node, that a successor of the supervisor must get so that nothing is lost:
+    /// asked after [`Self::prepare`]. What was [kept](SourceIo::keep) is not among them.
+    fn heirlooms(&self) -> Vec<(&'static str, BorrowedFd<'_>)> {
+        Vec::new()
+    }
+
+    /// As [`Self::prepare`], with the descriptors that a former supervisor had for [`Self::heirlooms`], by name.
+    ///
+    /// # Errors
+    /// What the system answered.
+    fn inherit(&mut self, heirlooms: Vec<(String, OwnedFd)>) -> io::Result<()> {
+        drop(heirlooms);
+        self.prepare()
+    }
+
     /// The step is committed: do what must follow it, then note so in `state` (the committed state
     /// itself, so only with stores that may happen twice).
     ///

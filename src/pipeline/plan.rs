@@ -4,6 +4,7 @@ use super::graph::{Graph, GraphError, NodeKind};
 use super::node::{Input, PlanError};
 use crate::message::{Header, Schema};
 use crate::ring::{Overflow, Wait};
+use crate::supervisor::Policy;
 use crate::topology::{PlacedWorker, Request, Role, Topology, place};
 
 /// Messages that a stage or sink takes in one step, at most.
@@ -90,6 +91,12 @@ pub struct Plan {
     pub housekeeping: usize,
     /// Indices of the nodes in an order in which every node comes after its inputs.
     pub order: Vec<usize>,
+    /// How the workers are supervised.
+    pub policy: Policy,
+    /// How long a worker's loop may not come round.
+    pub hang: Option<std::time::Duration>,
+    /// Whether a process is forked beforehand.
+    pub spare: bool,
 }
 
 impl Graph {
@@ -110,6 +117,7 @@ impl Graph {
         let placement = place(topology, &requests).map_err(|error| GraphError {
             node: self.nodes[error.request].name.clone(),
             index: error.request,
+            group: None,
             key: Some(error.key),
             input: None,
             message: error.message,
@@ -121,23 +129,36 @@ impl Graph {
             }
         }
         let edges = self.edges(&mut nodes, &wires)?;
-        Ok(Plan { nodes, edges, workers: placement.workers, housekeeping: placement.housekeeping, order })
+        let (workers, housekeeping) = (placement.workers, placement.housekeeping);
+        let policy = Policy::of_workers(workers.len());
+        let (hang, spare) = (self.supervision.hang, self.supervision.spare);
+        let mut plan = Plan { nodes, edges, workers, housekeeping, order, policy, hang, spare };
+        plan.policy = self.policy(&plan)?;
+        Ok(plan)
     }
 
     fn error(&self, index: usize, key: Option<&'static str>, message: String) -> GraphError {
-        GraphError { node: self.nodes[index].name.clone(), index, key, input: None, message, help: None }
+        GraphError { node: self.nodes[index].name.clone(), index, group: None, key, input: None, message, help: None }
     }
 
     fn input_error(&self, index: usize, input: usize, message: String, help: Option<String>) -> GraphError {
         let node = self.nodes[index].name.clone();
-        GraphError { node, index, key: Some("input"), input: Some(input), message, help }
+        GraphError { node, index, group: None, key: Some("input"), input: Some(input), message, help }
     }
 
     /// For each node the indices of the nodes that feed it.
     fn wires(&self) -> Result<Vec<Vec<usize>>, GraphError> {
         if !self.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source(_))) {
             let message = "the graph has no source, so nothing would ever happen".to_owned();
-            return Err(GraphError { node: String::new(), index: 0, key: None, input: None, message, help: None });
+            return Err(GraphError {
+                node: String::new(),
+                index: 0,
+                group: None,
+                key: None,
+                input: None,
+                message,
+                help: None,
+            });
         }
         (0..self.nodes.len()).map(|index| self.wires_of(index)).collect()
     }
@@ -219,6 +240,7 @@ impl Graph {
         let refused = |error: PlanError| GraphError {
             node: name.clone(),
             index,
+            group: None,
             key: error.key,
             input: None,
             message: error.message,

@@ -3,10 +3,11 @@
 use super::emitter::Counters;
 use super::graph::GraphError;
 use super::plan::{Plan, PlannedEdge, PlannedNode};
+use crate::prim::AtomicU64;
 use crate::process::WorkerWords;
 use crate::ring::{IntentWords, LaneWords};
 use crate::shm::{Layout, LayoutError, Offset, RegionKind};
-use crate::trace::{HistogramWords, SLOT_COUNT, SLOT_SIZE};
+use crate::trace::{FlightWords, HistogramWords, SLOT_COUNT, SLOT_SIZE};
 
 /// Bytes of one of a node's two cells: counters, then state, rounded up to a cache line.
 pub(super) fn cell_size(node: &PlannedNode) -> usize {
@@ -22,6 +23,8 @@ pub(super) struct NodeRegions {
     pub(super) age: Offset,
     /// Time from the emission by the node before to the commit of this one.
     pub(super) hop: Offset,
+    /// Not zero: somebody has stopped the node.
+    pub(super) ask: Offset,
 }
 
 /// Words and slots of a lane.
@@ -36,6 +39,7 @@ pub(super) struct LaneRegions {
 pub(super) struct Regions {
     pub(super) layout: Layout,
     pub(super) workers: Vec<Offset>,
+    pub(super) flights: Vec<Offset>,
     pub(super) logs: Vec<LaneRegions>,
     pub(super) nodes: Vec<NodeRegions>,
     pub(super) lanes: Vec<LaneRegions>,
@@ -48,11 +52,12 @@ fn index(of: usize) -> u32 {
 impl Regions {
     fn reserve(plan: &Plan) -> Result<Self, (Option<usize>, LayoutError)> {
         let mut layout = Layout::default();
-        let (mut workers, mut logs) = (Vec::new(), Vec::new());
+        let (mut workers, mut flights, mut logs) = (Vec::new(), Vec::new(), Vec::new());
         let small = |error| (None, error);
         for worker in 0..plan.workers.len() {
             let worker = index(worker);
             workers.push(layout.reserve(RegionKind::Worker, worker, size_of::<WorkerWords>()).map_err(small)?);
+            flights.push(layout.reserve(RegionKind::Flight, worker, size_of::<FlightWords>()).map_err(small)?);
             let slots = SLOT_SIZE * usize::try_from(SLOT_COUNT).unwrap_or(0);
             logs.push(LaneRegions {
                 words: layout.reserve(RegionKind::LogWords, worker, size_of::<LaneWords>()).map_err(small)?,
@@ -66,6 +71,7 @@ impl Regions {
                 cells: layout.reserve(RegionKind::Cells, index(node), 2 * cell_size(planned))?,
                 age: layout.reserve(RegionKind::Histogram, index(node), histogram)?,
                 hop: layout.reserve(RegionKind::Histogram, index(node), histogram)?,
+                ask: layout.reserve(RegionKind::NodeAsk, index(node), size_of::<AtomicU64>())?,
             })
         });
         let nodes = nodes.collect::<Result<_, LayoutError>>().map_err(small)?;
@@ -75,7 +81,7 @@ impl Regions {
             .enumerate()
             .map(|(edge, planned)| Self::lane(&mut layout, edge, planned).map_err(|error| (Some(edge), error)));
         let lanes = lanes.collect::<Result<_, _>>()?;
-        Ok(Self { layout, workers, logs, nodes, lanes })
+        Ok(Self { layout, workers, flights, logs, nodes, lanes })
     }
 
     fn lane(layout: &mut Layout, edge: usize, planned: &PlannedEdge) -> Result<LaneRegions, LayoutError> {
@@ -118,6 +124,7 @@ impl Plan {
         GraphError {
             node: node.name.clone(),
             index: to,
+            group: None,
             key: Some("input"),
             input,
             message: format!("the rings do not fit into memory: they take {} MiB{limit}{what}", total >> 20),

@@ -3,7 +3,7 @@
 use super::graph::{Graph, GraphError};
 use super::status::Status;
 use super::system::{SetupError, System};
-use crate::supervisor::{Backoff, Event, Outcome, SuperviseError, Supervisor, Wish};
+use crate::supervisor::{Event, Outcome, SuperviseError, Supervisor, Wish};
 use crate::sys::affinity;
 use crate::topology::{Topology, TopologyError};
 
@@ -46,26 +46,22 @@ impl Graph {
     pub fn run(mut self) -> Result<Report, RunError> {
         let topology = Topology::detect()?;
         let plan = self.plan(&topology)?;
-        let supervisor = self.supervisor(std::time::Duration::from_secs(1));
         let mut system = System::set_up(self, plan)?;
+        let supervisor = system.supervisor(std::time::Duration::from_secs(1));
         Ok(system.supervise(supervisor, |system, event| {
             super::events::log_event(system, &event);
             if matches!(event, Event::StopAsked { .. }) { Wish::Stop } else { Wish::Continue }
         })?)
     }
-
-    /// The supervisor that this graph asks for.
-    pub fn supervisor(&self, tick: std::time::Duration) -> Supervisor {
-        let Self { supervision, .. } = self;
-        Supervisor {
-            backoff: Backoff::new(supervision.backoff_min, supervision.backoff_max),
-            stop_timeout: supervision.stop_timeout,
-            tick,
-        }
-    }
 }
 
 impl System {
+    /// The supervisor that the graph asked for; it ticks every `tick`.
+    pub fn supervisor(&self, tick: std::time::Duration) -> Supervisor {
+        let (policy, hang, spare) = (self.plan.policy.clone(), self.plan.hang, self.plan.spare);
+        Supervisor { policy, hang, spare, tick }
+    }
+
     /// Starts the workers and looks after them until they are done; every event goes to `observe`. Meanwhile this
     /// process is pinned to the housekeeping core.
     ///
@@ -78,7 +74,8 @@ impl System {
     ) -> Result<Report, SuperviseError> {
         // Not being able to move is no reason not to supervise.
         let before = affinity::allowed().and_then(|before| affinity::pin_to(self.plan.housekeeping).map(|()| before));
-        let outcome = supervisor.run(self, observe);
+        let notify = std::rc::Rc::clone(&self.notify);
+        let outcome = supervisor.run(self, &notify, observe);
         if let Ok(before) = before {
             // The caller's process is as it was: its next graph sees all of its cores.
             let _ = affinity::allow(&before);

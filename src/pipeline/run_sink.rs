@@ -15,6 +15,7 @@ use super::run_source::Port;
 use super::run_stage::{any_waiting, fill};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::eventfd::EventFd;
+use crate::trace::FlightEvent;
 
 /// How long a sink that failed is left alone.
 const RETRY_NS: u64 = 1_000_000_000;
@@ -59,6 +60,7 @@ impl<'n> SinkRun<'n> {
         self.core.abort();
         // Said once, not every second.
         if !std::mem::replace(&mut self.failing, true) {
+            self.core.note(FlightEvent::Failing, 0);
             log::error!("{}: {error}; nothing is lost while its rings hold; trying again every second", self.core.name);
         }
         self.retry_at = Some(monotonic_ns() + RETRY_NS);
@@ -133,6 +135,7 @@ impl<'n> SinkRun<'n> {
                 counters.emitted += count;
                 if count > 0 && std::mem::take(&mut self.failing) {
                     counters.reconnects += 1;
+                    self.core.note(FlightEvent::Recovered, 0);
                     log::info!("{}: works again", self.core.name);
                 }
                 self.core.commit(&self.takes, 0, bells)
@@ -170,10 +173,11 @@ impl<'n> SinkRun<'n> {
 
     fn write(&mut self) -> io::Result<u64> {
         let mut written = 0;
-        let Draft { state, inlets, taken, .. } = self.core.begin(0);
+        let Draft { state, inlets, taken, flight, .. } = self.core.begin(0);
         let mut admitted = true;
         for (input, (inlet, count)) in inlets.iter().zip(&mut self.takes).enumerate() {
             for index in 0..std::mem::take(count) {
+                flight.message(input, inlet.position(index));
                 let record = inlet.record(index);
                 // Once refused, the step takes nothing more, of this input or those after it.
                 admitted = admitted && self.sink.admit(input, &record, state)?;
@@ -188,6 +192,14 @@ impl<'n> SinkRun<'n> {
         }
         self.sink.flush(state)?;
         Ok(written)
+    }
+
+    /// Makes what was written durable, before the worker ends for a successor that goes on.
+    pub(super) fn pause(&mut self, bells: &[EventFd]) -> io::Result<()> {
+        if self.core.is_finished() || self.retry_at.is_some() || self.deserted {
+            return Ok(());
+        }
+        self.sync(bells)
     }
 
     fn sync(&mut self, bells: &[EventFd]) -> io::Result<()> {

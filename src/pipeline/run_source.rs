@@ -71,11 +71,13 @@ pub(super) struct SourceRun<'n> {
     /// When it wants to be called whatever happens.
     due_ns: Option<u64>,
     blocked: bool,
+    /// It pauses; true if it has let go of its device, too.
+    held: Option<bool>,
 }
 
 impl<'n> SourceRun<'n> {
     pub(super) fn new(core: Core, source: &'n mut dyn Source) -> Self {
-        Self { core, source, watched: None, ready: true, due_ns: None, blocked: false }
+        Self { core, source, watched: None, ready: true, due_ns: None, blocked: false, held: None }
     }
 
     pub(super) fn resume(&mut self, port: &Port<'_>, bells: &[EventFd]) -> io::Result<()> {
@@ -86,6 +88,9 @@ impl<'n> SourceRun<'n> {
 
     /// One step, if there is reason for one. Returns whether something happened.
     pub(super) fn step(&mut self, port: &Port<'_>, token: u64, bells: &[EventFd]) -> io::Result<bool> {
+        if self.held.take().is_some() {
+            self.ready = true;
+        }
         let due = self.due_ns.is_some_and(|due| due <= monotonic_ns());
         if self.core.is_finished() || !(self.ready || due || port.draining) {
             return Ok(false);
@@ -137,8 +142,26 @@ impl<'n> SourceRun<'n> {
         Ok(())
     }
 
+    /// Somebody has stopped the node, or all sources pause: lets go of its device if `release`, once.
+    pub(super) fn hold(&mut self, port: &Port<'_>, release: bool, bells: &[EventFd]) -> io::Result<()> {
+        if self.core.is_finished() || self.held == Some(release) {
+            return Ok(());
+        }
+        unwatch(port.epoll, &mut self.watched);
+        (self.held, self.due_ns) = (Some(release), None);
+        if release {
+            let mut io = Io { port, node: self.core.index, watched: &mut self.watched };
+            self.source.release(self.core.begin(0).state, &mut io)?;
+            self.core.commit(&[], 0, bells)?;
+        }
+        Ok(())
+    }
+
     /// When it must be stepped at the latest.
     pub(super) fn due_ns(&self) -> Option<u64> {
+        if self.held.is_some() {
+            return None;
+        }
         if self.core.is_finished() || self.blocked {
             return None;
         }
@@ -147,14 +170,14 @@ impl<'n> SourceRun<'n> {
 
     /// Announces the sleep: only room can wake a source that is blocked.
     pub(super) fn arm(&self) {
-        if self.blocked {
+        if self.blocked && self.held.is_none() {
             self.core.arm_for_room(1);
         }
     }
 
     /// Whether a blocked source has room now.
     pub(super) fn could_run(&mut self) -> io::Result<bool> {
-        Ok(self.blocked && !self.core.is_finished() && self.core.room(1)? > 0)
+        Ok(self.blocked && self.held.is_none() && !self.core.is_finished() && self.core.room(1)? > 0)
     }
 
     /// After a sleep: a blocked source looks again.

@@ -43,10 +43,11 @@ impl<'n> StageRun<'n> {
         if self.blocked || !fill(&mut self.core, &mut self.takes, budget)? {
             return Ok(false);
         }
-        let Draft { state, out, inlets, taken } = self.core.begin(room);
+        let Draft { state, out, inlets, taken, flight } = self.core.begin(room);
         let mut out = out.expect("a stage has a schema");
         for (input, (inlet, count)) in inlets.iter().zip(&self.takes).enumerate() {
             for index in 0..*count {
+                flight.message(input, inlet.position(index));
                 let record = inlet.record(index);
                 let header = record.header();
                 taken.push((header.arrived_ns, header.sent_ns));

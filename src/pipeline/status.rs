@@ -93,7 +93,7 @@ impl System {
         Status { nodes, edges, workers: workers.collect() }
     }
 
-    fn edge_status(&self, edge: usize) -> EdgeStatus {
+    pub(super) fn edge_status(&self, edge: usize) -> EdgeStatus {
         let planned = &self.plan.edges[edge];
         let words: SharedRef<LaneWords> = self.segment.shared(self.regions.lanes[edge].words);
         let read = |word: &AtomicU64| {

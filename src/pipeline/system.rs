@@ -2,23 +2,27 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
 use std::sync::Arc;
 
+use super::autopsy::LastDeath;
 use super::core::Core;
 use super::graph::{Graph, GraphError, NodeKind};
-use super::messages::{self, DESERTED, FORGET, KEEP};
+use super::last_words;
+use super::messages::{self, DESERTED, FORGET, KEEP, READY};
 use super::plan::Plan;
 use super::regions::Regions;
-use super::worker::{Run, Worker};
-use crate::process::{WorkerWords, codes};
+use super::worker::{Ending, Run, Worker};
+use crate::process::{ExitCause, WorkerWords, codes};
 use crate::ring::{Slots, Wait};
 use crate::shm::{Segment, SegmentError, SharedRef};
-use crate::supervisor::{Crew, Wish};
+use crate::supervisor::{Crew, Hang, Notifier, Reply, Said, State};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::eventfd::EventFd;
 use crate::sys::socket::Channel;
+use crate::sys::wait::Ended;
 use crate::sys::{memory, signal};
-use crate::trace::{LogReader, LogWriter, SLOT_COUNT, SLOT_SIZE};
+use crate::trace::{FlightEvent, FlightWords, LogReader, LogWriter, SLOT_COUNT, SLOT_SIZE};
 
 /// Why a planned graph could not be set up. Nothing has been started.
 #[derive(Debug, thiserror::Error)]
@@ -45,11 +49,16 @@ pub enum SetupError {
 
 /// A graph ready to run: planned, its segment made, its doorbells hung.
 pub struct System {
+    /// The line to the service manager.
+    pub(super) notify: Rc<Notifier>,
     pub(super) nodes: Vec<(String, NodeKind)>,
     pub(super) plan: Plan,
     pub(super) regions: Regions,
     pub(super) segment: Segment,
     pub(super) words: Vec<SharedRef<WorkerWords>>,
+    pub(super) flights: Vec<SharedRef<FlightWords>>,
+    /// For each worker how it died last.
+    pub(super) deaths: Vec<Option<LastDeath>>,
     /// How each worker waits.
     waits: Vec<Wait>,
     logs: Vec<LogReader>,
@@ -80,6 +89,7 @@ impl System {
             prepared.map_err(|source| SetupError::Prepare { node: name.clone(), source })?;
         }
         let words = regions.workers.iter().map(|at| segment.shared(*at)).collect();
+        let flights = regions.flights.iter().map(|at| segment.shared(*at)).collect();
         let logs = regions.logs.iter().map(|log| {
             let slots = Slots::new(&segment, log.slots, SLOT_COUNT, SLOT_SIZE);
             LogReader::new(segment.shared(log.words), slots)
@@ -88,7 +98,22 @@ impl System {
         let bells = plan.workers.iter().map(|_| EventFd::new()).collect::<io::Result<_>>().map_err(SetupError::Bell)?;
         let log_bell = EventFd::new().map_err(SetupError::Bell)?;
         let (deserted, bells) = (vec![false; plan.nodes.len()], Arc::new(bells));
-        Ok(Self { nodes, plan, regions, segment, words, waits, logs, bells, log_bell, deserted })
+        let deaths = vec![None; plan.workers.len()];
+        Ok(Self {
+            notify: Rc::default(),
+            nodes,
+            plan,
+            regions,
+            segment,
+            words,
+            flights,
+            deaths,
+            waits,
+            logs,
+            bells,
+            log_bell,
+            deserted,
+        })
     }
 
     /// What was planned.
@@ -106,20 +131,23 @@ impl System {
     }
 
     /// Makes a panic's message and place a log record: the worker's stderr may lead nowhere.
-    fn install_panic_hook(name: &str) {
-        let name = name.to_owned();
-        std::panic::set_hook(Box::new(move |panic| log::error!("worker `{name}` {panic}")));
+    fn install_panic_hook(&self, worker: usize) {
+        let (name, flight) = (self.plan.workers[worker].name.clone(), self.flights[worker].clone());
+        std::panic::set_hook(Box::new(move |panic| {
+            flight.say(&panic.to_string());
+            log::error!("worker `{name}` {panic}");
+        }));
     }
 
     /// With the last sink that anybody reads the run has lost its purpose.
-    fn sink_deserted(&mut self, node: usize) -> Wish {
+    fn sink_deserted(&mut self, node: usize) -> Said {
         self.deserted[node] = true;
         let is_sink = |(_, kind): &(String, NodeKind)| matches!(kind, NodeKind::Sink(_));
         let mut sinks = self.nodes.iter().zip(&self.deserted).filter(|(node, _)| is_sink(node));
-        if sinks.all(|(_, deserted)| *deserted) { Wish::Stop } else { Wish::Continue }
+        if sinks.all(|(_, deserted)| *deserted) { Said::Stop } else { Said::Changed }
     }
 
-    fn work_on(&mut self, worker: usize, channel: &Channel) -> io::Result<()> {
+    fn work_on(&mut self, worker: usize, channel: &Channel) -> io::Result<Ending> {
         let own: Vec<usize> =
             self.plan.order.iter().copied().filter(|node| self.plan.nodes[*node].worker == worker).collect();
         let (plan, regions, segment) = (&self.plan, &self.regions, &self.segment);
@@ -134,6 +162,7 @@ impl System {
             number: worker,
             channel,
             wait: self.waits[worker],
+            flight: &self.flights[worker],
         };
         worker.work()
     }
@@ -179,28 +208,65 @@ impl Crew for System {
         self.bells.iter().for_each(EventFd::ring);
     }
 
-    fn message(&mut self, worker: usize, message: &[u8], fd: Option<OwnedFd>) -> Wish {
-        let Some((what, node)) = messages::read(message) else { return Wish::Continue };
+    fn message(&mut self, worker: usize, message: &[u8], fd: Option<OwnedFd>) -> Said {
+        let Some((what, node)) = messages::read(message) else { return Said::Nothing };
+        if what == READY {
+            return Said::Ready;
+        }
         // A worker speaks for its own nodes only.
         if self.plan.nodes.get(node).is_none_or(|node| node.worker != worker) {
-            return Wish::Continue;
+            return Said::Nothing;
         }
         match (what, &mut self.nodes[node].1) {
             (KEEP, NodeKind::Source(source)) => source.adopt(fd),
             (FORGET, NodeKind::Source(source)) => source.adopt(None),
             (DESERTED, NodeKind::Sink(_)) => return self.sink_deserted(node),
-            _ => {}
+            _ => return Said::Nothing,
         }
-        Wish::Continue
+        Said::Changed
+    }
+
+    fn autopsy(&mut self, worker: usize, pid: i32, cause: ExitCause, hang: Option<Hang>) {
+        // An end that was asked for needs no explanation.
+        if !cause.is_done() && cause.0 != Ended::Code(codes::STOPPED) {
+            self.deaths[worker] = Some(self.look_at_the_dead(worker, pid, cause, hang));
+        }
+        self.flights[worker].clear();
+    }
+
+    fn abandon(&mut self, worker: usize) {
+        for node in (0..self.nodes.len()).filter(|node| self.plan.nodes[*node].worker == worker) {
+            let mut core = Core::recover(&self.plan, &self.regions, &self.segment, node);
+            if !core.is_finished() {
+                core.begin(0);
+                // A ring that makes no sense has no reader that could wait for its end.
+                let _ = core.finish(0, &self.bells);
+            }
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        (0..self.plan.edges.len()).all(|edge| self.edge_status(edge).waiting == 0)
+    }
+
+    fn request(&mut self, peer: &str, line: &str, state: &State) -> Reply {
+        let _ = (peer, line, state);
+        Reply::default()
     }
 
     fn work(&mut self, worker: usize, channel: Channel) -> i32 {
         let name = self.plan.workers[worker].name.clone();
         self.install_logger(worker);
-        Self::install_panic_hook(&name);
+        self.install_panic_hook(worker);
+        let flight = self.flights[worker].clone();
+        flight.note(monotonic_ns(), FlightEvent::Begin, None, self.words[worker].incarnation());
+        last_words::on_abort(flight.clone());
         match self.work_on(worker, &channel) {
-            Ok(()) => codes::DONE,
+            Ok(Ending::Done) => codes::DONE,
+            Ok(Ending::Stopped) => codes::STOPPED,
             Err(error) => {
+                flight.note(monotonic_ns(), FlightEvent::GaveUp, None, 0);
+                flight.say(&error.to_string());
                 log::error!("worker `{name}`: {error}");
                 codes::FAILED
             }

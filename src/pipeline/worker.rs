@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::graph::NodeKind;
+use super::messages::{READY, tell};
 use super::run_sink::SinkRun;
 use super::run_source::{Port, SourceRun};
 use super::run_stage::StageRun;
 use crate::prim::{Ordering, fence, spin_loop};
 use crate::process::{Command, WorkerWords};
 use crate::ring::Wait;
-use crate::sys::clock::monotonic_ns;
+use crate::sys::clock::{coarse_ns, monotonic_ns};
 use crate::sys::epoll::Epoll;
 use crate::sys::eventfd::EventFd;
 use crate::sys::socket::Channel;
+use crate::trace::{FlightEvent, FlightWords};
 
 /// Token of the worker's own bell; a node's token is its place in the worker plus one.
 const BELL: u64 = 0;
@@ -58,20 +60,42 @@ pub(super) struct Worker<'w, 'n> {
     pub(super) channel: &'w Channel,
     /// How to wait for work.
     pub(super) wait: Wait,
+    pub(super) flight: &'w FlightWords,
+}
+
+/// Why a worker's loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// All of its nodes have ended.
+    Done,
+    /// It was asked to, between two steps.
+    Stopped,
 }
 
 impl Worker<'_, '_> {
-    /// Works until all nodes have ended.
+    /// Works until all nodes have ended, or it is asked to stop.
     ///
     /// # Errors
     /// What a node gave up for; the worker is then restarted.
-    pub(super) fn work(mut self) -> io::Result<()> {
+    pub(super) fn work(mut self) -> io::Result<Ending> {
         let mut epoll = Epoll::new()?;
         epoll.add(&self.bells[self.number], BELL)?;
         self.resume(&epoll)?;
         self.words.set_ready(monotonic_ns());
+        self.flight.note(monotonic_ns(), FlightEvent::Ready, None, 0);
+        tell(self.channel, READY, 0, None)?;
+        let mut asked = Command::Run;
         while !self.runs.iter().all(|run| run.core().is_finished()) {
-            if self.step_all(&epoll)? || self.spin()? {
+            self.words.beat(coarse_ns());
+            let command = self.words.command();
+            if command != asked {
+                asked = command;
+                self.flight.note(monotonic_ns(), FlightEvent::Asked, None, command as u64);
+            }
+            if command == Command::Stop {
+                return self.pause().map(|()| Ending::Stopped);
+            }
+            if self.step_all(&epoll, command)? || self.spin()? {
                 continue;
             }
             if self.wait == Wait::Busy {
@@ -79,6 +103,16 @@ impl Worker<'_, '_> {
                 self.awake();
             } else {
                 self.sleep(&mut epoll)?;
+            }
+        }
+        Ok(Ending::Done)
+    }
+
+    /// What the sinks have written is made durable before the end.
+    fn pause(&mut self) -> io::Result<()> {
+        for run in &mut self.runs {
+            if let Run::Sink(run) = run {
+                run.pause(self.bells)?;
             }
         }
         Ok(())
@@ -90,6 +124,9 @@ impl Worker<'_, '_> {
             if run.core().is_finished() {
                 continue;
             }
+            // Opening may take its time, each of them.
+            self.words.beat(coarse_ns());
+            run.core().note(FlightEvent::Resume, 0);
             match run {
                 Run::Source(run) => run.resume(&port, self.bells)?,
                 Run::Sink(run) => run.resume(self.bells)?,
@@ -99,12 +136,18 @@ impl Worker<'_, '_> {
         Ok(())
     }
 
-    fn step_all(&mut self, epoll: &Epoll) -> io::Result<bool> {
-        let draining = self.words.command() == Command::Drain;
-        let port = Port { epoll, channel: self.channel, draining };
+    fn step_all(&mut self, epoll: &Epoll, command: Command) -> io::Result<bool> {
+        let port = Port { epoll, channel: self.channel, draining: command != Command::Run };
         let mut any = false;
         for (place, run) in self.runs.iter_mut().enumerate() {
+            // What was stopped by hand must come to its end with the others.
+            let held = command != Command::Drain && run.core().is_held();
             any |= match run {
+                Run::Source(run) if held || command == Command::Park => {
+                    run.hold(&port, held, self.bells)?;
+                    false
+                }
+                _ if held => false,
                 Run::Source(run) => run.step(&port, place as u64 + 1, self.bells)?,
                 Run::Stage(run) => run.step(self.bells)?,
                 Run::Sink(run) => run.step(&port, self.bells)?,
@@ -132,6 +175,9 @@ impl Worker<'_, '_> {
 
     fn could_run(&mut self) -> io::Result<bool> {
         for run in &mut self.runs {
+            if run.core().is_held() {
+                continue;
+            }
             let could = match run {
                 Run::Source(run) => run.could_run()?,
                 Run::Stage(run) => run.could_run()?,
@@ -146,7 +192,7 @@ impl Worker<'_, '_> {
 
     /// Announce, fence, look again, sleep; awake again, take the announcement back.
     fn sleep(&mut self, epoll: &mut Epoll) -> io::Result<()> {
-        for run in &self.runs {
+        for run in self.runs.iter().filter(|run| !run.core().is_held()) {
             match run {
                 Run::Source(run) => run.arm(),
                 Run::Stage(run) => run.arm(),
@@ -157,7 +203,9 @@ impl Worker<'_, '_> {
         // publication and its look at the announcement, so one of the two sees the other. ORDER(space_at): likewise.
         fence(Ordering::SeqCst);
         if !self.could_run()? {
+            self.words.rest();
             self.listen(epoll, self.timeout())?;
+            self.words.beat(coarse_ns());
         }
         self.awake();
         Ok(())
@@ -193,7 +241,7 @@ impl Worker<'_, '_> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let due = self.runs.iter().filter_map(|run| match run {
+        let due = self.runs.iter().filter(|run| !run.core().is_held()).filter_map(|run| match run {
             Run::Source(run) => run.due_ns(),
             Run::Stage(_) => None,
             Run::Sink(run) => run.due_ns(),

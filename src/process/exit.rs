@@ -11,6 +11,12 @@ pub mod codes {
     pub const DONE: i32 = 0;
     /// A node gave up; the reason is in the log.
     pub const FAILED: i32 = 1;
+    /// It was asked to end between two steps.
+    pub const STOPPED: i32 = 3;
+    /// The configuration is wrong: starting again is useless (EX_CONFIG of sysexits(3)).
+    pub const CONFIG: i32 = 78;
+    /// It failed for good: starting again is useless (as s6-supervise understands it).
+    pub const PERMANENT: i32 = 100;
     /// A panic; the message is in the log.
     pub const PANIC: i32 = 101;
     /// The prologue failed (pinning, signals); the reason is in the log.
@@ -28,6 +34,11 @@ impl ExitCause {
     pub fn is_done(self) -> bool {
         self.0 == Ended::Code(codes::DONE)
     }
+
+    /// Whether it says that starting it again is useless.
+    pub fn is_refusal(self) -> bool {
+        matches!(self.0, Ended::Code(codes::CONFIG | codes::PERMANENT))
+    }
 }
 
 impl fmt::Display for ExitCause {
@@ -35,6 +46,10 @@ impl fmt::Display for ExitCause {
         match self.0 {
             Ended::Code(codes::DONE) => f.write_str("its work was done"),
             Ended::Code(codes::FAILED) => f.write_str("a node gave up (exit code 1)"),
+            Ended::Code(codes::STOPPED) => f.write_str("it was asked to stop (exit code 3)"),
+            Ended::Code(code @ (codes::CONFIG | codes::PERMANENT)) => {
+                write!(f, "it says that starting it again is useless (exit code {code})")
+            }
             Ended::Code(codes::PANIC) => f.write_str("it panicked (exit code 101)"),
             Ended::Code(codes::PROLOGUE) => f.write_str("it could not be set up (exit code 71)"),
             Ended::Code(codes::ORPHAN) => f.write_str("its supervisor had gone (exit code 72)"),

@@ -5,11 +5,13 @@
 //! stack. [`spawn()`] sees to all of that: the child runs the prologue, the body, and then `_exit`.
 
 mod exit;
+mod look;
 #[allow(unsafe_code)]
 mod spawn;
 #[allow(unsafe_code)]
 mod words;
 
 pub use exit::{ExitCause, codes};
-pub use spawn::{Child, Identity, SpawnError, spawn};
+pub use look::{Doing, look};
+pub use spawn::{Child, Identity, SpawnError, become_worker, spawn, spawn_spare, wake_spare};
 pub use words::{Command, WorkerWords};

@@ -10,14 +10,20 @@ pub enum Command {
     Run,
     /// Let the sources end, let what is under way reach the sinks, then exit.
     Drain,
+    /// Let the sources pause where they are, let what is under way reach the sinks, and wait for [`Self::Stop`].
+    Park,
+    /// Exit between two steps; the next incarnation goes on there.
+    Stop,
 }
 
 /// The words of one worker.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub struct WorkerWords {
-    /// Written by the supervisor: 0 run, 1 drain.
+    /// Written by the supervisor: a [`Command`].
     command: CachePadded<AtomicU64>,
+    /// Written by the worker: CLOCK_MONOTONIC in ns, to a few ms, when its loop last came round; 0 while it sleeps.
+    pulse: CachePadded<AtomicU64>,
     /// Written by the supervisor: how often the worker has been started.
     incarnation: AtomicU64,
     /// Written by the supervisor: the pid of the living worker, 0 if there is none.
@@ -33,17 +39,43 @@ impl WorkerWords {
     /// What the supervisor asks.
     pub fn command(&self) -> Command {
         // ORDER(command): Acquire; pairs with `ask`.
-        if self.command.0.load(Ordering::Acquire) == 0 { Command::Run } else { Command::Drain }
+        match self.command.0.load(Ordering::Acquire) {
+            0 => Command::Run,
+            1 => Command::Drain,
+            2 => Command::Park,
+            _ => Command::Stop,
+        }
     }
 
     /// Asks the worker; ring its bell afterwards. Supervisor only.
     pub fn ask(&self, command: Command) {
         // ORDER(command): Release; the bell that follows makes the worker look.
-        self.command.0.store(u64::from(command == Command::Drain), Ordering::Release);
+        self.command.0.store(command as u64, Ordering::Release);
     }
 
-    /// A new incarnation begins. Supervisor only, before the fork.
-    pub fn begin(&self) {
+    /// The worker's loop comes round. Worker only.
+    pub fn beat(&self, now_ns: u64) {
+        // ORDER(pulse): Relaxed; nothing is published with it, the supervisor looks at its age only.
+        self.pulse.0.store(now_ns.max(1), Ordering::Relaxed);
+    }
+
+    /// The worker is about to sleep until something happens. Worker only.
+    pub fn rest(&self) {
+        // ORDER(pulse): Relaxed, as in `beat`.
+        self.pulse.0.store(0, Ordering::Relaxed);
+    }
+
+    /// When the worker's loop last came round; `None` while it sleeps.
+    pub fn pulse(&self) -> Option<u64> {
+        // ORDER(pulse): Relaxed, as in `beat`.
+        Some(self.pulse.0.load(Ordering::Relaxed)).filter(|at| *at != 0)
+    }
+
+    /// A new incarnation begins at `now_ns` and is to do as `command` says. Supervisor only, before the fork.
+    pub fn begin(&self, command: Command, now_ns: u64) {
+        self.ask(command);
+        // Setting up must not take for ever, either.
+        self.beat(now_ns);
         // ORDER(life): Relaxed; the fork orders it for the child, observers take a picture.
         let incarnation = self.incarnation.load(Ordering::Relaxed) + 1;
         // ORDER(life): Relaxed, as above.

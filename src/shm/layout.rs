@@ -35,13 +35,20 @@ pub enum RegionKind {
     Words = 9,
     /// How a channel's lane behaves.
     LaneInfo = 10,
+    /// A worker's flight recorder.
+    Flight = 11,
+    /// What the supervisor asks of a node.
+    NodeAsk = 12,
 }
 
 impl RegionKind {
     /// The kind written as that number in a table of contents.
     pub(super) fn from_number(number: u32) -> Option<Self> {
         use RegionKind::*;
-        let all = [Worker, Intent, Cells, Histogram, LaneWords, LaneSlots, LogWords, LogSlots, Words, LaneInfo];
+        let all = [
+            Worker, Intent, Cells, Histogram, LaneWords, LaneSlots, LogWords, LogSlots, Words, LaneInfo, Flight,
+            NodeAsk,
+        ];
         all.into_iter().find(|kind| *kind as u32 == number)
     }
 }

@@ -3,6 +3,9 @@
 use std::os::fd::{OwnedFd, RawFd};
 use std::time::Duration;
 
+use super::input::Input;
+use super::state::State;
+use super::vigil::Hang;
 use crate::process::{ExitCause, WorkerWords};
 use crate::sys::socket::Channel;
 use crate::trace::{LogReader, LogRecord};
@@ -39,11 +42,48 @@ pub trait Crew {
     fn wake_all(&self);
 
     /// A worker's message, perhaps with a descriptor to keep for its next incarnation.
-    /// The answer may ask to stop in order.
-    fn message(&mut self, worker: usize, message: &[u8], fd: Option<OwnedFd>) -> Wish;
+    fn message(&mut self, worker: usize, message: &[u8], fd: Option<OwnedFd>) -> Said;
+
+    /// A worker has ended and was reaped: what it left behind is to be looked at before its successor writes over it.
+    fn autopsy(&mut self, worker: usize, pid: i32, cause: ExitCause, hang: Option<Hang>);
+
+    /// A worker will not be started again: its nodes are to be ended in its place, so that the others do not wait for them.
+    fn abandon(&mut self, worker: usize);
+
+    /// Whether nothing is under way between the workers. Asked while the sources pause.
+    fn is_quiet(&self) -> bool;
+
+    /// A request that came through the control socket, one line; the answer, one line, and what is to be done.
+    fn request(&mut self, peer: &str, line: &str, state: &State) -> Reply;
 
     /// In the forked child: works until there is nothing left, and returns the exit code.
     fn work(&mut self, worker: usize, channel: Channel) -> i32;
+}
+
+/// What a worker's message means for its supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Nothing.
+    Nothing,
+    /// It is ready for work.
+    Ready,
+    /// What the next incarnation will find has changed.
+    Changed,
+    /// The system should stop in order.
+    Stop,
+    /// Another worker has written what makes no sense: that one must be ended.
+    Mad(usize),
+}
+
+/// An answer to a request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reply {
+    /// The answer, one line.
+    pub text: String,
+    /// What the supervisor is to do.
+    pub inputs: Vec<Input>,
+    /// What the next incarnations will find has changed.
+    pub changed: bool,
 }
 
 /// What happened.
@@ -69,12 +109,41 @@ pub enum Event<'a> {
         /// How long until it is started again; `None`: it is done.
         restart_in: Option<Duration>,
     },
-    /// A worker could not be forked; it is tried again after the delay.
+    /// All nodes of a worker are ready.
+    Ready {
+        /// Which.
+        worker: usize,
+    },
+    /// A worker lives but does not work; it is told to abort, and killed soon after.
+    Hung {
+        /// Which.
+        worker: usize,
+        /// What it does instead.
+        why: Hang,
+    },
+    /// A worker failed too often: it is tried once a minute from now on.
+    Quarantined {
+        /// Which.
+        worker: usize,
+    },
+    /// A worker has left quarantine.
+    Released {
+        /// Which.
+        worker: usize,
+    },
+    /// SIGKILL does not end a worker. It is left alone, and not started again before it has ended.
+    Unreapable {
+        /// Which.
+        worker: usize,
+    },
+    /// The workers are asked to pause where they are, for a successor.
+    Parking,
+    /// A worker could not be forked: that counts as a failed start, and it is tried again.
     SpawnFailed {
+        /// Which.
+        worker: usize,
         /// Why.
         error: crate::process::SpawnError,
-        /// When it is tried again.
-        retry_in: Duration,
     },
     /// A worker logged.
     Log {
@@ -113,4 +182,6 @@ pub enum Wish {
     Continue,
     /// Stop in order.
     Stop,
+    /// Pause the sources, handle what is under way, and end so that a successor can go on.
+    Park,
 }

@@ -1,83 +1,110 @@
-//! When a dead worker is started again. Pure.
+//! What is to be done about workers that end: the words are those of Erlang/OTP's `supervisor`
+//! (<https://www.erlang.org/doc/system/sup_princ.html>).
 
 use std::time::Duration;
 
-/// A worker that was ready for this long had a good start: it is started again at once.
-const GOOD_START: Duration = Duration::from_secs(1);
-/// After this long the failures before are forgotten.
-const FORGIVEN: Duration = Duration::from_secs(10);
+use super::intensity::Intensity;
 
-/// Delays between starts, doubled from `min` to `max` while starts keep failing (the rule of s6: ready for a second,
-/// restarted at once).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
-    /// First delay.
-    pub min: Duration,
-    /// Longest delay.
-    pub max: Duration,
-    failures: u32,
+/// Whether a worker that has ended is started again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Restart {
+    /// Always: that it ends is a failure, whatever it says.
+    Permanent,
+    /// If it failed; not if its work was done.
+    #[default]
+    Transient,
+    /// Never.
+    Temporary,
 }
 
-impl Backoff {
-    /// No failure yet.
-    pub fn new(min: Duration, max: Duration) -> Self {
-        Self { min, max, failures: 0 }
-    }
+/// Which workers of a group are started again when one of them failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// That one.
+    #[default]
+    OneForOne,
+    /// All of the group: the others are stopped first, in reverse order of their start.
+    OneForAll,
+    /// That one and those started after it, which are stopped first, in reverse order.
+    RestForOne,
+}
 
-    /// A worker ended after having been ready for `ready_for` (`None`: it never was). When to start it again.
-    pub fn delay(&mut self, ready_for: Option<Duration>) -> Duration {
-        let ready_for = ready_for.unwrap_or(Duration::ZERO);
-        if ready_for >= FORGIVEN {
-            self.failures = 0;
+/// What happens when a group fails more often than its [`Intensity`] allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Escalate {
+    /// What would have been started again is left alone but for one try a minute; the system is degraded and says so.
+    #[default]
+    Quarantine,
+    /// As [`Self::Quarantine`], for all of the group, which is stopped.
+    Group,
+    /// The system stops in order and the program ends with exit code 70.
+    Exit,
+}
+
+/// Workers that are treated together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its workers in the order of their start.
+    pub workers: Vec<usize>,
+    /// Who is started again with whom.
+    pub strategy: Strategy,
+    /// How many failures are too many.
+    pub intensity: Intensity,
+    /// What happens then.
+    pub escalate: Escalate,
+    /// Whether the system is ready only once these are.
+    pub critical: bool,
+}
+
+impl Group {
+    /// A worker by itself, with the defaults.
+    pub fn of_one(name: &str, worker: usize) -> Self {
+        Self {
+            name: name.to_owned(),
+            workers: vec![worker],
+            strategy: Strategy::default(),
+            intensity: Intensity::default(),
+            escalate: Escalate::default(),
+            critical: true,
         }
-        if ready_for >= GOOD_START {
-            return Duration::ZERO;
-        }
-        let delay = self.min.saturating_mul(2u32.saturating_pow(self.failures)).min(self.max);
-        self.failures = self.failures.saturating_add(1);
-        delay
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// How all workers are treated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// For each worker whether it is started again.
+    pub restart: Vec<Restart>,
+    /// Every worker is in exactly one of these.
+    pub groups: Vec<Group>,
+    /// First delay before a worker that failed soon after its start is started again; doubled each time.
+    pub backoff_min: Duration,
+    /// Longest such delay.
+    pub backoff_max: Duration,
+    /// How long a worker may take to end when it is asked to; then it is killed.
+    pub stop_timeout: Duration,
+}
 
-    fn millis(delays: &[Duration]) -> Vec<u128> {
-        delays.iter().map(Duration::as_millis).collect()
-    }
-
-    fn backoff() -> Backoff {
-        Backoff::new(Duration::from_millis(100), Duration::from_secs(30))
-    }
-
-    #[test]
-    fn failed_starts_double_the_delay_up_to_the_longest() {
-        let mut backoff = backoff();
-        let delays: Vec<_> = (0..11).map(|_| backoff.delay(None)).collect();
-        assert_eq!(millis(&delays), [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
-    }
-
-    #[test]
-    fn a_worker_ready_for_a_second_is_started_at_once() {
-        let mut backoff = backoff();
-        assert_eq!(backoff.delay(Some(Duration::from_secs(1))), Duration::ZERO);
-        assert_eq!(backoff.delay(Some(Duration::from_millis(999))), Duration::from_millis(100));
-    }
-
-    #[test]
-    fn ten_good_seconds_forget_the_failures() {
-        let mut backoff = backoff();
-        for _ in 0..5 {
-            backoff.delay(None);
+impl Policy {
+    /// The defaults for `count` workers, each a group of its own.
+    pub fn of_workers(count: usize) -> Self {
+        Self {
+            restart: vec![Restart::default(); count],
+            groups: (0..count).map(|worker| Group::of_one(&worker.to_string(), worker)).collect(),
+            backoff_min: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(30),
+            stop_timeout: Duration::from_secs(5),
         }
-        backoff.delay(Some(Duration::from_secs(10)));
-        assert_eq!(backoff.delay(None), Duration::from_millis(100));
     }
 
-    #[test]
-    fn countless_failures_do_not_overflow() {
-        let mut backoff = Backoff { failures: u32::MAX, ..backoff() };
-        assert_eq!(backoff.delay(None), Duration::from_secs(30));
+    /// The group of a worker.
+    ///
+    /// # Panics
+    /// If it is in none, which is a mistake of whoever made the policy.
+    pub fn group_of(&self, worker: usize) -> usize {
+        let found = self.groups.iter().position(|group| group.workers.contains(&worker));
+        found.expect("every worker is in a group")
     }
 }

@@ -1,17 +1,23 @@
-//! The supervisor's loop.
+//! The supervisor's loop: what happens goes into the [`State`], what that says is done.
 
+use std::collections::VecDeque;
 use std::io;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
-use super::crew::{Crew, Event, Wish};
-use super::policy::Backoff;
-use super::state::{Life, Worker};
-use crate::process::{Command, ExitCause, Identity, spawn};
+use super::crew::{Crew, Event, Said, Wish};
+use super::hands::{Hand, Spare, fork_worker};
+use super::input::{Action, End, Input, Mode};
+use super::life::Life;
+use super::nanos;
+use super::notify::Notifier;
+use super::policy::Policy;
+use super::state::State;
+use super::vigil::{Look, Vigil};
+use crate::process::{Command, ExitCause, SpawnError, look};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::epoll::Epoll;
 use crate::sys::signal::StopSignals;
-use crate::sys::socket::{Channel, MAX_MESSAGE, Received};
+use crate::sys::socket::{MAX_MESSAGE, Received};
 use crate::sys::timerfd::TimerFd;
 use crate::sys::wait;
 
@@ -23,7 +29,7 @@ pub struct SuperviseError {
     source: io::Error,
 }
 
-fn doing(what: &'static str) -> impl FnOnce(io::Error) -> SuperviseError {
+pub(super) fn doing(what: &'static str) -> impl FnOnce(io::Error) -> SuperviseError {
     move |source| SuperviseError { what, source }
 }
 
@@ -32,15 +38,21 @@ fn doing(what: &'static str) -> impl FnOnce(io::Error) -> SuperviseError {
 pub struct Outcome {
     /// Workers that did not end in time and were killed.
     pub killed: usize,
+    /// Failures stopped it ([`super::Escalate::Exit`]).
+    pub escalated: bool,
+    /// The workers stopped between two steps, for a successor that goes on there.
+    pub halted: bool,
 }
 
-/// How long things may take.
-#[derive(Clone, Copy, Debug)]
+/// How workers are supervised.
+#[derive(Clone, Debug)]
 pub struct Supervisor {
-    /// Delays between restarts.
-    pub backoff: Backoff,
-    /// How long an orderly stop may take.
-    pub stop_timeout: Duration,
+    /// Who is started again, when, and with whom.
+    pub policy: Policy,
+    /// How long a worker's loop may not come round before the worker counts as hanging; `None`: as long as it likes.
+    pub hang: Option<Duration>,
+    /// Whether a process is forked beforehand, so that a dead worker is replaced faster.
+    pub spare: bool,
     /// How often the observer gets [`Event::Tick`].
     pub tick: Duration,
 }
@@ -48,7 +60,16 @@ pub struct Supervisor {
 const SIGNALS: u64 = 0;
 const TIMER: u64 = 1;
 const LOGS: u64 = 2;
+const SPARE: u64 = 3;
 const FIRST_WORKER: u64 = 16;
+
+/// How often it is looked whether anything is still under way while the sources pause.
+const QUIET_NS: u64 = 5_000_000;
+/// How often the service manager is asked for more time while the system stops, and for how much.
+const EXTEND_EVERY_NS: u64 = 1_000_000_000;
+const EXTENSION: Duration = Duration::from_secs(5);
+/// How long the end of the program waits for processes that were killed, ns.
+const LAST_REAP_NS: u64 = 100_000_000;
 
 impl Supervisor {
     /// Starts all workers of `crew` and looks after them until they are done or asked to stop. Every event goes to
@@ -59,286 +80,406 @@ impl Supervisor {
     pub fn run<C: Crew>(
         self,
         crew: &mut C,
-        mut observe: impl FnMut(&mut C, Event<'_>) -> Wish,
+        notify: &Notifier,
+        observe: impl FnMut(&mut C, Event<'_>) -> Wish,
     ) -> Result<Outcome, SuperviseError> {
-        let mut reactor = Reactor::new(self, crew.len())?;
-        reactor.epoll.add(crew.log_bell(), LOGS).map_err(doing("watching the log rings"))?;
-        while !reactor.is_over() {
-            reactor.start_due(crew, &mut observe);
-            reactor.drain_logs(crew, &mut observe)?;
-            reactor.sleep(crew)?;
-            let tokens = std::mem::take(&mut reactor.ready);
-            for token in &tokens {
-                reactor.handle(*token, crew, &mut observe)?;
-            }
-            reactor.ready = tokens;
-            reactor.by_the_clock(crew, &mut observe);
+        let mut reactor = Reactor::new(self, crew, notify, observe)?;
+        while !reactor.state.is_over() {
+            reactor.round()?;
         }
-        reactor.drain_logs(crew, &mut observe)?;
-        Ok(Outcome { killed: reactor.killed })
+        reactor.end()
     }
 }
 
-struct Reactor {
+struct Reactor<'r, C, O> {
     settings: Supervisor,
+    crew: &'r mut C,
+    notify: &'r Notifier,
+    observe: O,
+    state: State,
     epoll: Epoll,
     signals: StopSignals,
     timer: TimerFd,
-    workers: Vec<Worker>,
+    hands: Vec<Option<Hand>>,
+    spare: Spare,
+    vigil: Option<Vigil>,
+    /// What the next round handles.
     ready: Vec<u64>,
+    /// What the observer has not been told yet. Telling may take long (a terminal); restarting comes first.
+    events: Vec<Event<'static>>,
     next_tick_ns: u64,
+    next_alive_ns: Option<u64>,
+    next_extension_ns: u64,
+    is_announced: bool,
     asked_to_stop: bool,
-    drain_until_ns: Option<u64>,
-    killed: usize,
+    quiet_looks: u32,
 }
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-impl Reactor {
-    fn new(settings: Supervisor, count: usize) -> Result<Self, SuperviseError> {
+impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
+    fn new(settings: Supervisor, crew: &'r mut C, notify: &'r Notifier, observe: O) -> Result<Self, SuperviseError> {
         let epoll = Epoll::new().map_err(doing("making its epoll set"))?;
         let signals = StopSignals::take_over().map_err(doing("taking over the stop signals"))?;
         epoll.add(&signals, SIGNALS).map_err(doing("watching the stop signals"))?;
         let timer = TimerFd::new().map_err(doing("making its timer"))?;
         epoll.add(&timer, TIMER).map_err(doing("watching its timer"))?;
-        let worker = || Worker { life: Life::Waiting { until_ns: 0 }, backoff: settings.backoff };
-        let workers = std::iter::repeat_with(worker).take(count).collect();
-        let next_tick_ns = monotonic_ns() + nanos(settings.tick);
-        let ready = Vec::with_capacity(32);
+        epoll.add(crew.log_bell(), LOGS).map_err(doing("watching the log rings"))?;
+        let now = monotonic_ns();
         Ok(Self {
+            state: State::new(settings.policy.clone()),
+            hands: (0..crew.len()).map(|_| None).collect(),
+            spare: Spare::default(),
+            vigil: settings.hang.map(|limit| Vigil::new(crew.len(), limit, now)),
+            ready: Vec::with_capacity(32),
+            events: Vec::new(),
+            next_tick_ns: now + nanos(settings.tick),
+            next_alive_ns: notify.alive_every().map(|_| now),
+            next_extension_ns: 0,
+            is_announced: false,
+            asked_to_stop: false,
+            quiet_looks: 0,
             settings,
+            crew,
+            notify,
+            observe,
             epoll,
             signals,
             timer,
-            workers,
-            ready,
-            next_tick_ns,
-            asked_to_stop: false,
-            drain_until_ns: None,
-            killed: 0,
         })
     }
 
-    fn is_over(&self) -> bool {
-        self.workers.iter().all(Worker::is_done)
-    }
-
-    /// Starts every worker whose time has come.
-    fn start_due<C: Crew>(&mut self, crew: &mut C, observe: &mut impl FnMut(&mut C, Event<'_>) -> Wish) {
-        let now = monotonic_ns();
-        for index in 0..self.workers.len() {
-            if self.workers[index].start_due().is_none_or(|due| due > now) {
-                continue;
-            }
-            if let Err(error) = self.start(index, crew, observe) {
-                let retry_in = self.workers[index].backoff.delay(None);
-                self.workers[index].life = Life::Waiting { until_ns: now + nanos(retry_in) };
-                observe(crew, Event::SpawnFailed { error, retry_in });
-            }
+    fn round(&mut self) -> Result<(), SuperviseError> {
+        self.feed(Input::Tick);
+        self.keep_spare();
+        self.tell();
+        self.drain_logs();
+        self.sleep()?;
+        let tokens = std::mem::take(&mut self.ready);
+        for token in &tokens {
+            self.handle(*token)?;
         }
-    }
-
-    fn start<C: Crew>(
-        &mut self,
-        index: usize,
-        crew: &mut C,
-        observe: &mut impl FnMut(&mut C, Event<'_>) -> Wish,
-    ) -> Result<(), crate::process::SpawnError> {
-        let name = crew.name(index).to_owned();
-        let failed = |source| crate::process::SpawnError::System { name: name.clone(), source };
-        let (ours, theirs) = Channel::pair().map_err(failed)?;
-        crew.words(index).begin();
-        let mut keep = crew.descriptors(index);
-        keep.push(std::os::fd::AsRawFd::as_raw_fd(&theirs.as_fd()));
-        let identity = Identity { name: &name, core: Some(crew.core(index)), keep: &keep };
-        let mut theirs = Some(theirs);
-        let child =
-            spawn(identity, || theirs.take().map_or(crate::process::codes::FAILED, |end| crew.work(index, end)))?;
-        crew.words(index).set_pid(child.pid);
-        let token = FIRST_WORKER + 2 * index as u64;
-        self.epoll.add(&child.pidfd, token).map_err(failed)?;
-        self.epoll.add(&ours, token + 1).map_err(failed)?;
-        let (pid, incarnation) = (child.pid, crew.words(index).incarnation());
-        self.workers[index].life = Life::Running { child, channel: ours };
-        observe(crew, Event::Started { worker: index, pid, incarnation });
+        self.ready = tokens;
+        self.by_the_clock();
+        self.announce();
         Ok(())
     }
 
-    fn sleep<C: Crew>(&mut self, crew: &mut C) -> Result<(), SuperviseError> {
+    /// Takes in what happened and does what follows.
+    fn feed(&mut self, input: Input) {
+        let mut actions = Vec::new();
+        self.state.step(input, monotonic_ns(), &mut actions);
+        let mut actions = VecDeque::from(actions);
+        while let Some(action) = actions.pop_front() {
+            if let Some(answer) = self.act(action) {
+                let mut more = Vec::new();
+                self.state.step(answer, monotonic_ns(), &mut more);
+                actions.extend(more);
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Option<Input> {
+        match action {
+            Action::Fork(worker) => return Some(self.fork(worker)),
+            Action::Stop(worker) => {
+                self.crew.words(worker).ask(Command::Stop);
+                self.crew.wake_all();
+            }
+            // ESRCH, of both: it has ended by itself meanwhile.
+            Action::Abort(worker) => drop(self.hands[worker].as_ref().map(|hand| hand.child.pidfd.abort())),
+            Action::Kill(worker) => drop(self.hands[worker].as_ref().map(|hand| hand.child.pidfd.kill())),
+            Action::Drain => self.ask_all(Command::Drain, Event::Draining),
+            Action::Park => self.ask_all(Command::Park, Event::Parking),
+            Action::Abandon(worker) => self.crew.abandon(worker),
+            Action::Quarantined(worker) => self.events.push(Event::Quarantined { worker }),
+            Action::Released(worker) => self.events.push(Event::Released { worker }),
+            Action::Unreapable(worker) => self.events.push(Event::Unreapable { worker }),
+            Action::Overdue(worker) => self.events.push(Event::Killed { worker }),
+        }
+        None
+    }
+
+    fn ask_all(&mut self, command: Command, event: Event<'static>) {
+        self.notify.stopping();
+        self.spare.discard();
+        (0..self.crew.len()).for_each(|worker| self.crew.words(worker).ask(command));
+        self.crew.wake_all();
+        self.events.push(event);
+    }
+
+    /// What a worker that is started now is to do.
+    fn command(&self) -> Command {
+        match self.state.mode() {
+            Mode::Run => Command::Run,
+            Mode::Drain(_) => Command::Drain,
+            Mode::Park(_) => Command::Park,
+            Mode::Halt(_) => Command::Stop,
+        }
+    }
+
+    fn fork(&mut self, worker: usize) -> Input {
+        self.crew.words(worker).begin(self.command(), monotonic_ns());
+        let hand = match self.spare.wake(worker, &self.epoll) {
+            Some(hand) => Ok(hand),
+            None => fork_worker(self.crew, worker),
+        };
+        match hand.and_then(|hand| self.watch(worker, hand)) {
+            Ok(()) => {
+                if let Some(vigil) = &mut self.vigil {
+                    vigil.reset(worker);
+                }
+                Input::Forked(worker)
+            }
+            Err(error) => {
+                self.events.push(Event::SpawnFailed { worker, error });
+                Input::ForkFailed(worker)
+            }
+        }
+    }
+
+    fn watch(&mut self, worker: usize, hand: Hand) -> Result<(), SpawnError> {
+        let pid = hand.child.pid;
+        let words = self.crew.words(worker);
+        words.set_pid(pid);
+        let incarnation = words.incarnation();
+        let token = FIRST_WORKER + 2 * worker as u64;
+        let watched = self.epoll.add(&hand.child.pidfd, token).and_then(|()| self.epoll.add(&hand.channel, token + 1));
+        if let Err(source) = watched {
+            // Without its pidfd nobody would see it end.
+            let _ = hand.child.pidfd.kill();
+            self.spare.bury(hand);
+            return Err(SpawnError::System { name: self.crew.name(worker).to_owned(), source });
+        }
+        self.hands[worker] = Some(hand);
+        self.events.push(Event::Started { worker, pid, incarnation });
+        Ok(())
+    }
+
+    /// Forks the next spare once everybody is at work.
+    fn keep_spare(&mut self) {
+        let starting = |worker| matches!(self.state.life(worker), Life::Running { ready_ns: None });
+        let wanted = self.settings.spare && self.state.mode() == Mode::Run && !self.spare.is_ready();
+        if wanted && !(0..self.crew.len()).any(starting) {
+            // Without one a restart takes a little longer; that the system cannot fork will be seen then.
+            let _ = self.spare.fork(self.crew, &self.epoll, SPARE);
+        }
+    }
+
+    fn sleep(&mut self) -> Result<(), SuperviseError> {
         self.ready.clear();
-        if self.is_over() {
+        if self.state.is_over() {
             return Ok(());
         }
-        let starts = self.workers.iter().filter_map(Worker::start_due);
-        let due = starts.chain(self.drain_until_ns).chain([self.next_tick_ns]).min();
-        self.timer.set(due).map_err(doing("setting its timer"))?;
+        let quiet = matches!(self.state.mode(), Mode::Park(_)).then(|| monotonic_ns() + QUIET_NS);
+        let vigil = self.vigil.as_ref().map(Vigil::due_ns);
+        let extension = (self.state.mode() != Mode::Run && self.notify.is_heard()).then_some(self.next_extension_ns);
+        let due = [self.state.deadline(), quiet, vigil, self.next_alive_ns, extension, Some(self.next_tick_ns)];
+        self.timer.set(due.into_iter().flatten().min()).map_err(doing("setting its timer"))?;
         // Every reader must announce its sleep, so this does not stop at the first that has something.
-        let logged = (0..crew.len()).filter(|worker| crew.log(*worker).sleep()).count();
+        let logged = (0..self.crew.len()).filter(|worker| self.crew.log(*worker).sleep()).count();
         let timeout = (logged > 0).then_some(Duration::ZERO);
         let ready = &mut self.ready;
         self.epoll.wait(timeout, |token| ready.push(token)).map_err(doing("waiting for events"))
     }
 
-    fn handle<C: Crew>(
-        &mut self,
-        token: u64,
-        crew: &mut C,
-        observe: &mut impl FnMut(&mut C, Event<'_>) -> Wish,
-    ) -> Result<(), SuperviseError> {
+    fn handle(&mut self, token: u64) -> Result<(), SuperviseError> {
         match token {
             SIGNALS => {
                 while let Some(signal) = self.signals.next().map_err(doing("reading a signal"))? {
-                    self.stop_asked(signal, crew, observe);
+                    self.stop_asked(signal);
                 }
             }
             TIMER => self.timer.silence().map_err(doing("reading its timer"))?,
-            LOGS => drop(crew.log_bell().silence().map_err(doing("reading the log bell"))?),
+            LOGS => drop(self.crew.log_bell().silence().map_err(doing("reading the log bell"))?),
+            SPARE => self.spare.reap(),
             token => {
-                let index = usize::try_from((token - FIRST_WORKER) / 2).unwrap_or(usize::MAX);
+                let worker = usize::try_from((token - FIRST_WORKER) / 2).unwrap_or(usize::MAX);
                 // What a worker said last comes before its death.
-                if self.read_channel(index, crew) == Wish::Stop {
-                    // Why comes before what.
-                    self.drain_logs(crew, observe)?;
-                    self.drain(crew, observe);
-                }
+                self.read_channel(worker);
                 if token % 2 == 0 {
-                    self.drain_logs(crew, observe)?;
-                    self.reap(index, crew, observe)?;
+                    self.reap(worker)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn stop_asked<C: Crew>(&mut self, signal: &str, crew: &mut C, observe: &mut impl FnMut(&mut C, Event<'_>) -> Wish) {
-        let wish = observe(crew, Event::StopAsked { signal });
-        if self.drain_until_ns.is_some() {
-            // Asked once more while draining: whoever asks wants out.
-            self.drain_until_ns = Some(monotonic_ns());
-        } else if wish == Wish::Stop || self.asked_to_stop {
-            self.drain(crew, observe);
+    fn stop_asked(&mut self, signal: &'static str) {
+        self.tell();
+        let wish = (self.observe)(self.crew, Event::StopAsked { signal });
+        match wish {
+            _ if self.state.mode() != Mode::Run || self.asked_to_stop => self.feed(Input::Drain),
+            Wish::Stop => self.feed(Input::Drain),
+            Wish::Park => self.feed(Input::Park),
+            Wish::Continue => {}
         }
         self.asked_to_stop = true;
     }
 
-    fn drain<C: Crew>(&mut self, crew: &mut C, observe: &mut impl FnMut(&mut C, Event<'_>) -> Wish) {
-        if self.drain_until_ns.is_some() {
+    fn read_channel(&mut self, worker: usize) {
+        let mut buffer = [0; MAX_MESSAGE];
+        while let Some(hand) = self.hands.get(worker).and_then(Option::as_ref) {
+            match hand.channel.receive(&mut buffer) {
+                Ok(Received::Message(len, fd)) => {
+                    let said = self.crew.message(worker, &buffer[..len], fd);
+                    self.heard(worker, said);
+                }
+                Ok(Received::Nothing) => return,
+                // The worker has ended or closed its end: its pidfd tells the rest.
+                Ok(Received::Closed) | Err(_) => {
+                    let _ = self.epoll.remove(&hand.channel);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, worker: usize, said: Said) {
+        match said {
+            Said::Nothing => {}
+            Said::Ready => {
+                self.events.push(Event::Ready { worker });
+                self.feed(Input::Ready(worker));
+            }
+            Said::Changed => self.spare.discard(),
+            Said::Stop if self.state.mode() == Mode::Run => {
+                // Why comes before what.
+                self.drain_logs();
+                self.feed(Input::Drain);
+            }
+            Said::Stop => {}
+            Said::Mad(other) => {
+                if let Some(hand) = self.hands.get(other).and_then(Option::as_ref) {
+                    let _ = hand.child.pidfd.kill();
+                }
+            }
+        }
+    }
+
+    fn reap(&mut self, worker: usize) -> Result<(), SuperviseError> {
+        let Some(Some(hand)) = self.hands.get(worker) else { return Ok(()) };
+        let (pid, hang) = (hand.child.pid, hand.hang);
+        let Some(ended) = wait::reap(pid).map_err(doing("reaping a worker"))? else { return Ok(()) };
+        let cause = ExitCause(ended);
+        // Closes pidfd and channel, which also takes them out of the epoll set.
+        self.hands[worker] = None;
+        self.crew.words(worker).set_pid(0);
+        // Its last records, before those of its successor.
+        self.collect_logs(worker);
+        self.crew.autopsy(worker, pid, cause, hang);
+        let end = match cause {
+            _ if cause.is_done() => End::Done,
+            _ if cause.is_refusal() => End::Refused,
+            _ => End::Failed,
+        };
+        let place = self.events.len();
+        let now = monotonic_ns();
+        self.feed(Input::Ended(worker, end));
+        let due = match self.state.life(worker) {
+            Life::Running { .. } => Some(now),
+            life => life.start_due(),
+        };
+        let restart_in = due.map(|due| Duration::from_nanos(due.saturating_sub(now)));
+        self.events.insert(place, Event::Ended { worker, pid, cause, restart_in });
+        // The dead worker may have published without ringing: its neighbours look for themselves.
+        self.crew.wake_all();
+        Ok(())
+    }
+
+    fn collect_logs(&mut self, worker: usize) {
+        while let Some(record) = self.crew.log(worker).pop() {
+            self.events.push(Event::Log { worker, record });
+        }
+        let count = self.crew.log(worker).newly_dropped();
+        if count > 0 {
+            self.events.push(Event::LogDropped { worker, count });
+        }
+    }
+
+    fn drain_logs(&mut self) {
+        (0..self.crew.len()).for_each(|worker| self.collect_logs(worker));
+        self.tell();
+    }
+
+    /// Tells the observer what has happened.
+    fn tell(&mut self) {
+        for event in std::mem::take(&mut self.events) {
+            (self.observe)(self.crew, event);
+        }
+    }
+
+    fn by_the_clock(&mut self) {
+        let now = monotonic_ns();
+        if matches!(self.state.mode(), Mode::Park(_)) {
+            // Twice: a step that is being committed has taken its input and not yet shown its output.
+            self.quiet_looks = if self.crew.is_quiet() { self.quiet_looks + 1 } else { 0 };
+            if self.quiet_looks == 2 {
+                self.feed(Input::Quiet);
+            }
+        }
+        self.keep_vigil(now);
+        if now >= self.next_tick_ns {
+            self.next_tick_ns = now + nanos(self.settings.tick);
+            self.tell();
+            if (self.observe)(self.crew, Event::Tick) == Wish::Stop && self.state.mode() == Mode::Run {
+                self.feed(Input::Drain);
+            }
+            if self.spare.is_dying() {
+                self.spare.reap();
+            }
+        }
+    }
+
+    fn keep_vigil(&mut self, now_ns: u64) {
+        let Some(vigil) = &mut self.vigil else { return };
+        let (crew, hands, state) = (&self.crew, &self.hands, &self.state);
+        let running = (0..crew.len()).filter(|worker| matches!(state.life(*worker), Life::Running { .. }));
+        let looks = running.map(|worker| Look { worker, pulse_ns: crew.words(worker).pulse() });
+        let mut found = Vec::new();
+        let doing = |worker: usize| look(hands[worker].as_ref()?.child.pid);
+        vigil.look(now_ns, looks, doing, |worker, why| found.push((worker, why)));
+        for (worker, why) in found {
+            if let Some(hand) = &mut self.hands[worker] {
+                hand.hang = Some(why);
+            }
+            self.events.push(Event::Hung { worker, why });
+            self.feed(Input::Hung(worker));
+        }
+    }
+
+    /// Tells the service manager.
+    fn announce(&mut self) {
+        if !self.notify.is_heard() {
             return;
         }
         let now = monotonic_ns();
-        self.drain_until_ns = Some(now + nanos(self.settings.stop_timeout));
-        for (index, worker) in self.workers.iter_mut().enumerate() {
-            crew.words(index).ask(Command::Drain);
-            // What a dead worker has not handled yet must be handled, too, and now.
-            if let Life::Waiting { until_ns } = &mut worker.life {
-                *until_ns = now;
+        if !self.is_announced && self.state.is_ready() {
+            self.is_announced = true;
+            self.notify.ready();
+        }
+        if let (Some(every), Some(due)) = (self.notify.alive_every(), self.next_alive_ns) {
+            if now >= due {
+                self.notify.alive();
+                self.next_alive_ns = Some(now + nanos(every));
             }
         }
-        crew.wake_all();
-        observe(crew, Event::Draining);
+        if self.state.mode() != Mode::Run && now >= self.next_extension_ns {
+            self.notify.more_time(EXTENSION);
+            self.next_extension_ns = now + EXTEND_EVERY_NS;
+        }
+        self.notify.status(&self.state.sentence(|worker| self.crew.name(worker).to_owned()));
     }
 
-    fn read_channel<C: Crew>(&mut self, index: usize, crew: &mut C) -> Wish {
-        let mut wish = Wish::Continue;
-        let Some(Worker { life: Life::Running { channel, .. }, .. }) = self.workers.get(index) else { return wish };
-        let mut buffer = [0; MAX_MESSAGE];
-        loop {
-            match channel.receive(&mut buffer) {
-                Ok(Received::Message(len, fd)) => {
-                    if crew.message(index, &buffer[..len], fd) == Wish::Stop {
-                        wish = Wish::Stop;
-                    }
-                }
-                Ok(Received::Nothing) => return wish,
-                // The worker has ended or closed its end: its pidfd tells the rest.
-                Ok(Received::Closed) | Err(_) => {
-                    let _ = self.epoll.remove(channel);
-                    return wish;
-                }
-            }
+    fn end(mut self) -> Result<Outcome, SuperviseError> {
+        self.spare.discard();
+        let until = monotonic_ns() + LAST_REAP_NS;
+        while self.spare.is_dying() && monotonic_ns() < until {
+            self.timer.set(Some(until)).map_err(doing("setting its timer"))?;
+            let ready = &mut self.ready;
+            self.epoll.wait(None, |token| ready.push(token)).map_err(doing("waiting for the spare"))?;
+            self.spare.reap();
         }
-    }
-
-    fn reap<C: Crew>(
-        &mut self,
-        index: usize,
-        crew: &mut C,
-        observe: &mut impl FnMut(&mut C, Event<'_>) -> Wish,
-    ) -> Result<(), SuperviseError> {
-        let Some(worker) = self.workers.get_mut(index) else { return Ok(()) };
-        let Life::Running { child, .. } = &worker.life else { return Ok(()) };
-        let pid = child.pid;
-        let Some(ended) = wait::reap(pid).map_err(doing("reaping a worker"))? else { return Ok(()) };
-        let (now, cause) = (monotonic_ns(), ExitCause(ended));
-        let ready_for = crew.words(index).ready_at().map(|at| Duration::from_nanos(now.saturating_sub(at)));
-        crew.words(index).set_pid(0);
-        let restart_in = if cause.is_done() {
-            None
-        } else if self.drain_until_ns.is_some() {
-            // The stop has its own bound; waiting would only spend it.
-            Some(Duration::ZERO)
-        } else {
-            Some(worker.backoff.delay(ready_for))
-        };
-        // Replacing the life closes pidfd and channel, which also takes them out of the epoll set.
-        worker.life = match restart_in {
-            None => Life::Done,
-            Some(delay) => Life::Waiting { until_ns: now + nanos(delay) },
-        };
-        observe(crew, Event::Ended { worker: index, pid, cause, restart_in });
-        // The dead worker may have published without ringing: its neighbours look for themselves.
-        crew.wake_all();
-        Ok(())
-    }
-
-    fn drain_logs<C: Crew>(
-        &mut self,
-        crew: &mut C,
-        observe: &mut impl FnMut(&mut C, Event<'_>) -> Wish,
-    ) -> Result<(), SuperviseError> {
-        for worker in 0..crew.len() {
-            while let Some(record) = crew.log(worker).pop() {
-                observe(crew, Event::Log { worker, record });
-            }
-            let count = crew.log(worker).newly_dropped();
-            if count > 0 {
-                observe(crew, Event::LogDropped { worker, count });
-            }
-        }
-        Ok(())
-    }
-
-    fn by_the_clock<C: Crew>(&mut self, crew: &mut C, observe: &mut impl FnMut(&mut C, Event<'_>) -> Wish) {
-        let now = monotonic_ns();
-        if now >= self.next_tick_ns {
-            self.next_tick_ns = now + nanos(self.settings.tick);
-            if observe(crew, Event::Tick) == Wish::Stop {
-                self.drain(crew, observe);
-            }
-        }
-        if self.drain_until_ns.is_some_and(|until| now >= until) {
-            self.kill_the_rest(crew, observe);
-        }
-    }
-
-    fn kill_the_rest<C: Crew>(&mut self, crew: &mut C, observe: &mut impl FnMut(&mut C, Event<'_>) -> Wish) {
-        for index in 0..self.workers.len() {
-            let worker = &mut self.workers[index];
-            if worker.is_done() {
-                continue;
-            }
-            if let Life::Running { child, .. } = &worker.life {
-                // ESRCH: it has ended by itself meanwhile.
-                let _ = child.pidfd.kill();
-                // SIGKILL cannot be refused; the process may still be on its way out, and init or the exit of this process
-                // reaps it.
-                let _ = wait::reap(child.pid);
-            }
-            worker.life = Life::Done;
-            self.killed += 1;
-            observe(crew, Event::Killed { worker: index });
-        }
+        self.drain_logs();
+        let halted = matches!(self.state.mode(), Mode::Halt(_));
+        Ok(Outcome { killed: self.state.killed(), escalated: self.state.has_escalated(), halted })
     }
 }

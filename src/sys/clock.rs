@@ -7,6 +7,11 @@ pub fn monotonic_ns() -> u64 {
     u64::try_from(read(ClockId::CLOCK_MONOTONIC)).unwrap_or(0)
 }
 
+/// CLOCK_MONOTONIC as it was at the last timer tick, some ms ago at most: a fifth of the price.
+pub fn coarse_ns() -> u64 {
+    u64::try_from(read(ClockId::CLOCK_MONOTONIC_COARSE)).unwrap_or(0)
+}
+
 /// CLOCK_REALTIME in nanoseconds since 1970: may step when the clock is set.
 pub fn realtime_ns() -> i64 {
     read(ClockId::CLOCK_REALTIME)

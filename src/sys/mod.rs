@@ -19,6 +19,7 @@ pub mod memfd;
 pub mod memory;
 #[cfg_attr(miri, path = "heap_mmap.rs")]
 pub mod mmap;
+pub mod notify_socket;
 pub mod pidfd;
 pub mod pipe;
 pub mod prctl;

@@ -28,10 +28,22 @@ impl PidFd {
     /// # Errors
     /// What pidfd_send_signal(2) answered; ESRCH once the process has been reaped.
     pub fn kill(&self) -> io::Result<()> {
+        self.signal(libc::SIGKILL)
+    }
+
+    /// Sends SIGABRT.
+    ///
+    /// # Errors
+    /// As [`Self::kill`].
+    pub fn abort(&self) -> io::Result<()> {
+        self.signal(libc::SIGABRT)
+    }
+
+    fn signal(&self, number: libc::c_int) -> io::Result<()> {
         use std::os::fd::AsRawFd;
         let none = std::ptr::null::<libc::siginfo_t>();
         // SAFETY: the descriptor is a pidfd that we own, and a null siginfo asks for that of kill(2).
-        let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), libc::SIGKILL, none, 0) };
+        let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), number, none, 0) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
 
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, signal, sigprocmask};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sigaction, signal, sigprocmask,
+};
 use nix::sys::signalfd::{SfdFlags, SignalFd as Inner};
 use nix::unistd::Pid;
 
@@ -63,6 +66,33 @@ pub fn reset_in_worker() -> io::Result<()> {
     }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
     Ok(())
+}
+
+/// Has SIGABRT call `last_words` once, in the signal's context, and then end the process as it does by default.
+///
+/// `last_words` is not restricted to what is safe in a signal's context: the process ends in any case, and who sent the signal
+/// must be ready to kill it.
+///
+/// # Errors
+/// What sigaction(2) answered.
+pub fn on_abort(last_words: fn()) -> io::Result<()> {
+    let _ = LAST_WORDS.set(last_words);
+    let flags = SaFlags::SA_RESETHAND | SaFlags::SA_NODEFER;
+    let action = SigAction::new(SigHandler::Handler(abort), flags, SigSet::empty());
+    // SAFETY: the handler never returns to what it interrupted, so whatever that held in the middle of a change is never used by it
+    // again; that the handler itself may find a lock taken is said above.
+    unsafe { sigaction(Signal::SIGABRT, &action) }?;
+    Ok(())
+}
+
+static LAST_WORDS: OnceLock<fn()> = OnceLock::new();
+
+extern "C" fn abort(_: libc::c_int) {
+    if let Some(last_words) = LAST_WORDS.get() {
+        last_words();
+    }
+    // SA_RESETHAND: this time it ends the process.
+    let _ = raise(Signal::SIGABRT);
 }
 
 /// Ignores SIGXFSZ and SIGPIPE, so that a file-size limit and a closed reader are errors, not deaths.

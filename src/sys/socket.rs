@@ -50,6 +50,18 @@ impl Channel {
         Ok(())
     }
 
+    /// Waits until there is a message or the peer has gone.
+    ///
+    /// # Errors
+    /// What poll(2) answered.
+    pub fn wait(&self) -> io::Result<()> {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     /// Takes the next message into `buffer`.
     ///
     /// # Errors
