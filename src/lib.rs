@@ -11,7 +11,7 @@
 //! F2 message ring
 //! F3 topology trace
 //! F4 process
-//! F5 supervisor
+//! F5 supervisor control
 //! F6 serial sensor codec
 //! F7 pipeline source stage sink
 //! F8 config dash demo cli
@@ -32,6 +32,7 @@ pub use bytemuck;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod codec;
+pub mod control;
 #[cfg(feature = "cli")]
 pub mod config;
 #[cfg(feature = "cli")]

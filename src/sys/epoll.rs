@@ -33,6 +33,15 @@ impl Epoll {
         Ok(self.inner.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token))?)
     }
 
+    /// From now on watches `fd` for input, or for room to write.
+    ///
+    /// # Errors
+    /// What epoll_ctl(2) answered.
+    pub fn change(&self, fd: impl AsFd, token: u64, input: bool) -> io::Result<()> {
+        let flags = if input { EpollFlags::EPOLLIN } else { EpollFlags::EPOLLOUT };
+        Ok(self.inner.modify(fd, &mut EpollEvent::new(flags, token))?)
+    }
+
     /// Stops watching `fd`.
     ///
     /// # Errors

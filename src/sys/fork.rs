@@ -34,6 +34,11 @@ pub fn own_pid() -> i32 {
     getpid().as_raw()
 }
 
+/// This process's user.
+pub fn own_uid() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
 /// The pid of this process's parent; 1 or a subreaper's once the parent has ended.
 pub fn parent_pid() -> i32 {
     nix::unistd::getppid().as_raw()

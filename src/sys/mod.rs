@@ -30,5 +30,6 @@ pub mod stderr;
 pub mod termination;
 pub mod termios;
 pub mod timerfd;
+pub mod unix_socket;
 pub mod tty;
 pub mod wait;
