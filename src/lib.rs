@@ -32,9 +32,9 @@ pub use bytemuck;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod codec;
-pub mod control;
 #[cfg(feature = "cli")]
 pub mod config;
+pub mod control;
 #[cfg(feature = "cli")]
 pub mod dash;
 #[cfg(feature = "cli")]

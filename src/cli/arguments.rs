@@ -8,16 +8,17 @@ use clap::{Args, Parser, Subcommand};
 const EXIT_CODES: &str = "\
 Exit codes:
   0   all went well
-  1   messages were lost without an explanation, or workers had to be killed at the end
+  1   messages were lost without an explanation, or workers had to be killed at the end; status: the system is degraded
   2   the command line is wrong
-  70  it could not do what was asked (a file, a terminal, the system)
+  70  it could not do what was asked (a file, a terminal, the system), or failures stopped it (escalate = \"exit\")
   78  the configuration is wrong; nothing was started";
 
 const EXAMPLES: &str = "\
 Examples:
   pinring                        watch it work: no configuration, no hardware, no root
   pinring check station.toml     see what a configuration means
-  pinring run station.toml       run it";
+  pinring run station.toml       run it
+  pinring status                 see how it is doing";
 
 /// Dependable data acquisition on multicore Linux boards.
 ///
@@ -66,6 +67,54 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Show how a running system is doing
+    ///
+    /// Workers, nodes, what has failed. SYSTEM is its configuration file, or the name of that without `.toml`; where only one runs it
+    /// need not be said. Exit code 1 if the system is degraded.
+    #[command(
+        after_help = "Examples:\n  pinring status\n  pinring status station --json\n  pinring status --last-death gps"
+    )]
+    Status(StatusArguments),
+    /// Stop and start the worker of a node
+    ///
+    /// It stops between two steps: nothing is lost, ports stay open. Also ends its quarantine.
+    #[command(after_help = "Example:\n  pinring restart gps")]
+    Restart(NodeArguments),
+    /// Have a node pause; a source lets go of its port
+    ///
+    /// What feeds it fills its rings meanwhile, as if it were slow.
+    #[command(
+        after_help = "Example (use the port for something else meanwhile):\n  pinring stop gps && ubxtool -f /dev/ttyUSB0 -p RESET; pinring start gps"
+    )]
+    Stop(NodeArguments),
+    /// Have a stopped node go on
+    #[command(after_help = "Example:\n  pinring start gps")]
+    Start(NodeArguments),
+    /// Have a running system read its configuration again
+    ///
+    /// Only what changed is restarted. A wrong file changes nothing.
+    #[command(after_help = "Example:\n  pinring reload station")]
+    Reload {
+        /// The system; may be left out where only one runs
+        #[arg(value_name = "SYSTEM")]
+        system: Option<PathBuf>,
+    },
+    /// Say from which level on a running system logs
+    #[command(after_help = "Example:\n  pinring log-level debug")]
+    LogLevel(LogLevelArguments),
+    /// Send bytes out through the port of a source
+    ///
+    /// Text with the escapes \r \n \t \0 \\ and \xNN, or hexadecimal digits with --hex.
+    #[command(
+        after_help = "Examples:\n  pinring send gps '$PMTK220,200*2C\\r\\n'\n  pinring send modem --hex '02 41 03'"
+    )]
+    Send(SendArguments),
+    /// Replace a running system's program by another version, without a gap
+    ///
+    /// The new version takes over the rings and the open ports and goes on where the old one stopped. It is tried out before: a program
+    /// that does not accept the configuration changes nothing.
+    #[command(after_help = "Example:\n  pinring upgrade ./pinring-new")]
+    Upgrade(UpgradeArguments),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  pinring completions bash > ~/.local/share/bash-completion/completions/pinring")]
     Completions {
@@ -119,6 +168,65 @@ pub(super) struct RunArguments {
     /// Print the closing report as JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct StatusArguments {
+    /// The system; may be left out where only one runs
+    #[arg(value_name = "SYSTEM")]
+    pub(super) system: Option<PathBuf>,
+    /// Show how the worker of this node died last, and what it was doing
+    #[arg(long, value_name = "NODE")]
+    pub(super) last_death: Option<String>,
+    /// For machines
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct NodeArguments {
+    /// The node (or, where a worker is meant, its name)
+    #[arg(value_name = "NODE")]
+    pub(super) node: String,
+    /// The system; may be left out where only one runs
+    #[arg(long, value_name = "SYSTEM")]
+    pub(super) system: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct LogLevelArguments {
+    /// off, error, warn, info, debug or trace
+    #[arg(value_name = "LEVEL")]
+    pub(super) level: String,
+    /// The system; may be left out where only one runs
+    #[arg(long, value_name = "SYSTEM")]
+    pub(super) system: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct SendArguments {
+    /// The source
+    #[arg(value_name = "NODE")]
+    pub(super) node: String,
+    /// What to send
+    #[arg(value_name = "BYTES", allow_hyphen_values = true)]
+    pub(super) bytes: String,
+    /// BYTES are hexadecimal digits
+    #[arg(long)]
+    pub(super) hex: bool,
+    /// The system; may be left out where only one runs
+    #[arg(long, value_name = "SYSTEM")]
+    pub(super) system: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct UpgradeArguments {
+    /// The new program
+    #[arg(value_name = "BINARY")]
+    pub(super) binary: PathBuf,
+    /// The system; may be left out where only one runs
+    #[arg(long, value_name = "SYSTEM")]
+    pub(super) system: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

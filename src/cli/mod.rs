@@ -1,6 +1,8 @@
 //! The `pinring` program, one file a subcommand.
 
 mod arguments;
+mod ask;
+mod bytes;
 mod check;
 mod columns;
 mod demo;
@@ -25,7 +27,7 @@ use arguments::Verb;
 pub mod exit {
     /// All went well.
     pub const OK: u8 = 0;
-    /// It ran, but messages were lost without an explanation, or workers had to be killed at the end.
+    /// It ran, but messages were lost without an explanation, or workers had to be killed at the end; `status`: the system is degraded.
     pub const LOSS: u8 = 1;
     /// It could not do what was asked: a file, a terminal, the system.
     pub const FAILED: u8 = 70;
@@ -42,6 +44,14 @@ pub fn main() -> ExitCode {
         Verb::Check(check) => check::run(&check),
         Verb::Topology { json } => show(|out| topology::print(json, out)),
         Verb::Ports { json } => show(|out| ports::print(json, out)),
+        Verb::Status(status) => ask::status(&status),
+        Verb::Restart(node) => ask::restart(&node),
+        Verb::Stop(node) => ask::stop(&node),
+        Verb::Start(node) => ask::start(&node),
+        Verb::Reload { system } => ask::reload(system.as_deref()),
+        Verb::LogLevel(level) => ask::log_level(&level),
+        Verb::Send(send) => ask::send(&send),
+        Verb::Upgrade(upgrade) => ask::upgrade(&upgrade),
         Verb::Completions { shell } => show(|out| generate::completions(shell, out)),
         Verb::Man => show(generate::man),
     };

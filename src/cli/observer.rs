@@ -53,6 +53,8 @@ impl Observer {
         log_event(system, event);
         match event {
             Event::Tick => self.tick_passed(system),
+            // Whoever restarts a service does not say so: a successor must be able to go on.
+            Event::StopAsked { .. } if system.notifier().is_heard() => return Wish::Park,
             Event::StopAsked { .. } => return Wish::Stop,
             _ => {}
         }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -18,10 +18,15 @@ use crate::pipeline::{EdgeSpec, Graph, GraphError, NodeKind, NodeSpec, Overflow}
 /// A larger file is no configuration.
 const MAX_FILE: u64 = 1 << 20;
 
+/// Where nodes are, in the order in which they are read.
+const SECTIONS: [&str; 3] = ["source", "stage", "sink"];
+
 /// A configuration: the graph it describes, and where in the file each part of it is.
 pub struct Config {
     /// The graph.
     pub graph: Graph,
+    /// Where people may ask a running system.
+    pub control: ControlSettings,
     /// Where everything is.
     pub source: SourceMap,
 }
@@ -102,15 +107,56 @@ pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
         ConfigError::new(origin, text, vec![problem])
     })?;
     let problems = Problems::default();
-    let (graph, nodes, groups) = read(&document, &problems);
+    let (mut graph, control, nodes, groups) = read(&document, &problems);
     if !problems.is_empty() {
         return Err(ConfigError::new(origin, text, problems.into_inner()));
     }
+    note_texts(&mut graph, text);
     let source = SourceMap { origin: origin.to_owned(), text: text.to_owned(), nodes, groups };
-    Ok(Config { graph, source })
+    Ok(Config { graph, control, source })
 }
 
-fn read(document: &Spanned<DeTable<'_>>, problems: &Problems) -> (Graph, Vec<NodePlace>, Vec<GroupPlace>) {
+/// Where the control socket is, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlSettings {
+    /// Whether there is one.
+    pub on: bool,
+    /// Where; `None`: the usual place.
+    pub socket: Option<PathBuf>,
+    /// A group whose members may use it, besides its owner.
+    pub group: Option<String>,
+}
+
+impl Default for ControlSettings {
+    fn default() -> Self {
+        Self { on: true, socket: None, group: None }
+    }
+}
+
+fn control(table: &Table<'_>) -> ControlSettings {
+    let expected = "an absolute path ending in .sock, or \"off\"";
+    let socket = table.optional_where("socket", expected, |path: &String| {
+        path == "off" || (path.starts_with('/') && path.ends_with(".sock"))
+    });
+    let group = table.optional("group");
+    table.finish();
+    let on = socket.as_deref() != Some("off");
+    ControlSettings { on, socket: socket.filter(|_| on).map(PathBuf::from), group }
+}
+
+/// What the file says of each node, without comments and layout: by that a node is known to be the same in another file.
+fn note_texts(graph: &mut Graph, text: &str) {
+    let document: toml::Table = toml::from_str(text).unwrap_or_default();
+    let tables = SECTIONS.iter().filter_map(|section| document.get(*section)?.as_array()).flatten();
+    for (node, table) in graph.nodes.iter_mut().zip(tables) {
+        node.text = table.to_string();
+    }
+}
+
+fn read(
+    document: &Spanned<DeTable<'_>>,
+    problems: &Problems,
+) -> (Graph, ControlSettings, Vec<NodePlace>, Vec<GroupPlace>) {
     let places = RefCell::default();
     let root = Table::new("the file", 0..0, document.get_ref(), problems, &places);
     let mut graph = Graph::new();
@@ -121,14 +167,15 @@ fn read(document: &Spanned<DeTable<'_>>, problems: &Problems) -> (Graph, Vec<Nod
     if let Some(supervisor) = root.table("supervisor") {
         supervision::supervisor(&mut graph.supervision, &supervisor);
     }
+    let control = root.table("control").map(|table| control(&table)).unwrap_or_default();
     let groups = supervision::groups(&mut graph.supervision, &root);
     let mut nodes = Vec::new();
-    for section in ["source", "stage", "sink"] {
+    for section in SECTIONS {
         node_tables(&root, section, &mut graph, &mut nodes);
     }
     root.finish();
     names(&graph, &nodes, problems);
-    (graph, nodes, groups)
+    (graph, control, nodes, groups)
 }
 
 fn node_tables(root: &Table<'_>, section: &'static str, graph: &mut Graph, nodes: &mut Vec<NodePlace>) {
@@ -178,7 +225,7 @@ fn node(section: &str, table: &Table<'_>) -> Option<(NodeSpec, Vec<Range<usize>>
         "stage" => stages::stage(kind, table),
         _ => sinks::sink(kind, table),
     };
-    Some((NodeSpec { name: name?, kind: kind?, inputs, worker, core, wait }, places))
+    Some((NodeSpec { name: name?, kind: kind?, inputs, worker, core, text: String::new(), wait }, places))
 }
 
 fn is_name(name: &str) -> bool {

@@ -16,4 +16,4 @@ mod table;
 mod value;
 
 pub use error::{ConfigError, Problem};
-pub use load::{Config, SourceMap, load, parse};
+pub use load::{Config, ControlSettings, SourceMap, load, parse};

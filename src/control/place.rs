@@ -23,7 +23,9 @@ pub struct Surroundings {
 #[non_exhaustive]
 pub enum FindError {
     /// No system of that name runs.
-    #[error("no system called `{0}` runs here (or it belongs to another user: try sudo); `pinring run FILE.toml` starts one")]
+    #[error(
+        "no system called `{0}` runs here (or it belongs to another user: try sudo); `pinring run FILE.toml` starts one"
+    )]
     Named(String),
     /// No system runs.
     #[error("no system runs here (or it belongs to another user: try sudo); `pinring run FILE.toml` starts one")]

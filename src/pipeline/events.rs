@@ -11,7 +11,7 @@ fn log_end(system: &System, worker: usize, pid: i32, cause: ExitCause, restart_i
     let again = match restart_in {
         None => String::new(),
         Some(Duration::ZERO) => "; it is started again at once".to_owned(),
-        Some(delay) => format!("; it is started again in {delay:?}"),
+        Some(delay) => format!("; it is started again in {} ms", delay.as_millis()),
     };
     match system.last_death(worker).filter(|death| death.pid == pid) {
         Some(death) => log::warn!("worker `{name}`, pid {pid}, died: {death}{again}"),
@@ -52,7 +52,7 @@ pub fn log_event(system: &System, event: &Event<'_>) {
                 system.name(*worker)
             );
         }
-        Event::Parking => log::info!("sources pause; handling what is under way, for a successor"),
+        Event::Parking => log::info!("sources pause where they are; handling what is under way"),
         Event::Log { worker, record } => {
             log::log!(record.level, "[{}] {}", system.name(*worker), record.text);
         }

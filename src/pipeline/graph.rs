@@ -42,6 +42,8 @@ pub struct NodeSpec {
     pub worker: Option<String>,
     /// The core its worker shall be pinned to.
     pub core: Option<usize>,
+    /// What its author wrote of it, where there is such a text: a node is another one when this changes.
+    pub text: String,
     /// How its worker waits; of several wishes the most awake counts. `None`: as [`Graph::wait`] says.
     pub wait: Option<Wait>,
 }
@@ -119,7 +121,15 @@ impl Graph {
     /// Adds a node of any kind; what the three above are made of.
     pub fn add(&mut self, name: &str, kind: NodeKind, inputs: Vec<EdgeSpec>) -> &mut NodeSpec {
         let index = self.nodes.len();
-        self.nodes.push(NodeSpec { name: name.into(), kind, inputs, worker: None, core: None, wait: None });
+        self.nodes.push(NodeSpec {
+            name: name.into(),
+            kind,
+            inputs,
+            worker: None,
+            core: None,
+            text: String::new(),
+            wait: None,
+        });
         &mut self.nodes[index]
     }
 }

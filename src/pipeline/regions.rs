@@ -38,6 +38,8 @@ pub(super) struct LaneRegions {
 #[derive(Clone, Debug)]
 pub(super) struct Regions {
     pub(super) layout: Layout,
+    /// A word that says which graph this is.
+    pub(super) identity: Offset,
     pub(super) workers: Vec<Offset>,
     pub(super) flights: Vec<Offset>,
     pub(super) logs: Vec<LaneRegions>,
@@ -54,6 +56,7 @@ impl Regions {
         let mut layout = Layout::default();
         let (mut workers, mut flights, mut logs) = (Vec::new(), Vec::new(), Vec::new());
         let small = |error| (None, error);
+        let identity = layout.reserve(RegionKind::Words, 0, size_of::<AtomicU64>()).map_err(small)?;
         for worker in 0..plan.workers.len() {
             let worker = index(worker);
             workers.push(layout.reserve(RegionKind::Worker, worker, size_of::<WorkerWords>()).map_err(small)?);
@@ -81,7 +84,7 @@ impl Regions {
             .enumerate()
             .map(|(edge, planned)| Self::lane(&mut layout, edge, planned).map_err(|error| (Some(edge), error)));
         let lanes = lanes.collect::<Result<_, _>>()?;
-        Ok(Self { layout, workers, flights, logs, nodes, lanes })
+        Ok(Self { layout, identity, workers, flights, logs, nodes, lanes })
     }
 
     fn lane(layout: &mut Layout, edge: usize, planned: &PlannedEdge) -> Result<LaneRegions, LayoutError> {

@@ -2,17 +2,22 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::autopsy::LastDeath;
 use super::core::Core;
-use super::graph::{Graph, GraphError, NodeKind};
+use super::graph::{Graph, GraphError, NodeKind, NodeSpec};
+use super::heritage::{self, Estate, Inheritance};
 use super::last_words;
 use super::messages::{self, DESERTED, FORGET, KEEP, READY};
 use super::plan::Plan;
 use super::regions::Regions;
+use super::reload::{ConfigReader, Leave};
 use super::worker::{Ending, Run, Worker};
+use crate::control::Server;
+use crate::prim::AtomicU64;
 use crate::process::{ExitCause, WorkerWords, codes};
 use crate::ring::{Slots, Wait};
 use crate::shm::{Segment, SegmentError, SharedRef};
@@ -52,6 +57,8 @@ pub struct System {
     /// The line to the service manager.
     pub(super) notify: Rc<Notifier>,
     pub(super) nodes: Vec<(String, NodeKind)>,
+    /// For each node the port that is kept open for it.
+    pub(super) kept: Vec<Option<OwnedFd>>,
     pub(super) plan: Plan,
     pub(super) regions: Regions,
     pub(super) segment: Segment,
@@ -60,12 +67,45 @@ pub struct System {
     /// For each worker how it died last.
     pub(super) deaths: Vec<Option<LastDeath>>,
     /// How each worker waits.
-    waits: Vec<Wait>,
-    logs: Vec<LogReader>,
-    bells: Arc<Vec<EventFd>>,
+    pub(super) waits: Vec<Wait>,
+    pub(super) logs: Vec<LogReader>,
+    pub(super) bells: Arc<Vec<EventFd>>,
     log_bell: EventFd,
+    /// What the author of the graph wrote of each node.
+    pub(super) texts: Vec<String>,
+    /// For each node whether somebody has stopped it.
+    pub(super) asks: Vec<SharedRef<AtomicU64>>,
+    /// Reads the configuration again.
+    pub(super) reader: Option<ConfigReader>,
+    /// Nodes of a new configuration that take the place of the old ones when their worker starts next.
+    pub(super) changes: Vec<(usize, NodeSpec)>,
+    /// Why the workers were stopped.
+    pub(super) leave: Option<Leave>,
+    pub(super) control: Option<Server>,
+    /// The file that the graph was read from, for who asks.
+    pub(super) origin: Option<PathBuf>,
+    /// CLOCK_MONOTONIC in ns: tells a successor from its predecessor.
+    pub(super) started_ns: u64,
     /// For each node whether it is a sink that nobody reads any more.
     deserted: Vec<bool>,
+}
+
+/// Makes what a node's incarnations will share, or takes up what a former supervisor left; the port it kept.
+fn prepare(
+    (name, kind): &mut (String, NodeKind),
+    estate: &mut Estate,
+    fits: bool,
+) -> Result<Option<OwnedFd>, SetupError> {
+    let (port, left) = estate.take(name);
+    let prepared = match kind {
+        // Bytes of a port belong to the state that knows how far they were read.
+        NodeKind::Source(source) if fits && !left.is_empty() => source.inherit(left),
+        NodeKind::Source(source) => source.prepare(),
+        NodeKind::Stage(_) => Ok(()),
+        NodeKind::Sink(sink) => sink.prepare(),
+    };
+    prepared.map_err(|source| SetupError::Prepare { node: name.clone(), source })?;
+    Ok(port.filter(|_| fits))
 }
 
 impl System {
@@ -74,46 +114,89 @@ impl System {
     /// # Errors
     /// If memory or descriptors are not to be had.
     pub fn set_up(graph: Graph, plan: Plan) -> Result<Self, SetupError> {
+        Ok(Self::succeed(graph, plan, Vec::new(), Rc::default())?.0)
+    }
+
+    /// As [`Self::set_up`], with what a former supervisor of the same graph left ([`Self::heirlooms`]) and the line to the service manager,
+    /// which is told to keep all that a successor of this one would need. Says what became of the heirlooms.
+    ///
+    /// # Errors
+    /// As [`Self::set_up`].
+    pub fn succeed(
+        graph: Graph,
+        plan: Plan,
+        heirlooms: Vec<(String, OwnedFd)>,
+        notify: Rc<Notifier>,
+    ) -> Result<(Self, Inheritance), SetupError> {
+        Self::found(graph, plan, Estate::new(heirlooms), notify)
+    }
+
+    pub(super) fn found(
+        graph: Graph,
+        plan: Plan,
+        mut estate: Estate,
+        notify: Rc<Notifier>,
+    ) -> Result<(Self, Inheritance), SetupError> {
         // Without this a file-size limit (which counts for shared memory, too) or a closed reader would end the process.
         let _ = signal::ignore_write_signals();
-        let regions = plan.regions(memory::available())?;
-        let segment = Segment::create(&regions.layout)?;
+        // The memory of a former segment is taken already.
+        let available = if estate.segment.is_none() { memory::available() } else { None };
+        let regions = plan.regions(available)?;
+        let (segment, inheritance) = heritage::segment(&mut estate, &graph, &plan, &regions)?;
+        let fits = estate.is_ours || matches!(inheritance, Inheritance::Taken { .. });
         let waits = (0..plan.workers.len()).map(|worker| plan.wait(worker, &graph)).collect();
+        let texts = graph.nodes.iter().map(|node| node.text.clone()).collect();
         let mut nodes: Vec<(String, NodeKind)> = graph.nodes.into_iter().map(|node| (node.name, node.kind)).collect();
-        for (name, kind) in &mut nodes {
-            let prepared = match kind {
-                NodeKind::Source(source) => source.prepare(),
-                NodeKind::Stage(_) => Ok(()),
-                NodeKind::Sink(sink) => sink.prepare(),
-            };
-            prepared.map_err(|source| SetupError::Prepare { node: name.clone(), source })?;
-        }
-        let words = regions.workers.iter().map(|at| segment.shared(*at)).collect();
-        let flights = regions.flights.iter().map(|at| segment.shared(*at)).collect();
+        let ports = nodes.iter_mut().map(|node| prepare(node, &mut estate, fits)).collect::<Result<Vec<_>, _>>()?;
         let logs = regions.logs.iter().map(|log| {
             let slots = Slots::new(&segment, log.slots, SLOT_COUNT, SLOT_SIZE);
             LogReader::new(segment.shared(log.words), slots)
         });
-        let logs = logs.collect();
         let bells = plan.workers.iter().map(|_| EventFd::new()).collect::<io::Result<_>>().map_err(SetupError::Bell)?;
-        let log_bell = EventFd::new().map_err(SetupError::Bell)?;
-        let (deserted, bells) = (vec![false; plan.nodes.len()], Arc::new(bells));
-        let deaths = vec![None; plan.workers.len()];
-        Ok(Self {
-            notify: Rc::default(),
+        let mut system = Self {
+            notify,
+            kept: nodes.iter().map(|_| None).collect(),
+            texts,
+            words: regions.workers.iter().map(|at| segment.shared(*at)).collect(),
+            flights: regions.flights.iter().map(|at| segment.shared(*at)).collect(),
+            asks: regions.nodes.iter().map(|node| segment.shared(node.ask)).collect(),
+            deaths: vec![None; plan.workers.len()],
+            waits,
+            logs: logs.collect(),
+            bells: Arc::new(bells),
+            log_bell: EventFd::new().map_err(SetupError::Bell)?,
+            deserted: vec![false; plan.nodes.len()],
+            reader: None,
+            changes: Vec::new(),
+            leave: None,
+            control: None,
+            origin: None,
+            started_ns: monotonic_ns(),
             nodes,
             plan,
             regions,
             segment,
-            words,
-            flights,
-            deaths,
-            waits,
-            logs,
-            bells,
-            log_bell,
-            deserted,
-        })
+        };
+        for (node, port) in ports.into_iter().enumerate().filter(|(_, port)| port.is_some()) {
+            system.keep_port(node, port);
+        }
+        system.deposit();
+        Ok((system, inheritance))
+    }
+
+    /// Lets people ask through `control`, and read `origin` again by `reader`.
+    pub fn listen(&mut self, control: Option<Server>, origin: PathBuf, reader: ConfigReader) {
+        (self.control, self.origin, self.reader) = (control, Some(origin), Some(reader));
+    }
+
+    /// Why the workers were stopped between two steps, if they were; then it is up to the caller to go on.
+    pub fn take_leave(&mut self) -> Option<Leave> {
+        self.leave.take()
+    }
+
+    /// The line to the service manager.
+    pub fn notifier(&self) -> &Notifier {
+        &self.notify
     }
 
     /// What was planned.
@@ -218,8 +301,8 @@ impl Crew for System {
             return Said::Nothing;
         }
         match (what, &mut self.nodes[node].1) {
-            (KEEP, NodeKind::Source(source)) => source.adopt(fd),
-            (FORGET, NodeKind::Source(source)) => source.adopt(None),
+            (KEEP, NodeKind::Source(_)) => self.keep_port(node, fd),
+            (FORGET, NodeKind::Source(_)) => self.keep_port(node, None),
             (DESERTED, NodeKind::Sink(_)) => return self.sink_deserted(node),
             _ => return Said::Nothing,
         }
@@ -249,9 +332,16 @@ impl Crew for System {
         (0..self.plan.edges.len()).all(|edge| self.edge_status(edge).waiting == 0)
     }
 
+    fn control(&mut self) -> &mut Option<Server> {
+        &mut self.control
+    }
+
     fn request(&mut self, peer: &str, line: &str, state: &State) -> Reply {
-        let _ = (peer, line, state);
-        Reply::default()
+        self.answer(peer, line, state)
+    }
+
+    fn begin(&mut self, worker: usize) -> bool {
+        self.change(worker)
     }
 
     fn work(&mut self, worker: usize, channel: Channel) -> i32 {

@@ -88,6 +88,7 @@ impl Worker<'_, '_> {
         while !self.runs.iter().all(|run| run.core().is_finished()) {
             self.words.beat(coarse_ns());
             let command = self.words.command();
+            self.set_log_level();
             if command != asked {
                 asked = command;
                 self.flight.note(monotonic_ns(), FlightEvent::Asked, None, command as u64);
@@ -106,6 +107,15 @@ impl Worker<'_, '_> {
             }
         }
         Ok(Ending::Done)
+    }
+
+    fn set_log_level(&self) {
+        let wanted = self.words.log_level();
+        if let Some(level) = log::LevelFilter::iter().find(|level| Some(*level as u64) == wanted) {
+            if level != log::max_level() {
+                log::set_max_level(level);
+            }
+        }
     }
 
     /// What the sinks have written is made durable before the end.

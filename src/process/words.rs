@@ -28,6 +28,8 @@ pub struct WorkerWords {
     incarnation: AtomicU64,
     /// Written by the supervisor: the pid of the living worker, 0 if there is none.
     pid: AtomicU64,
+    /// Written by the supervisor: the `log` level from which on records are wanted, plus one; 0: as at the fork.
+    log_level: AtomicU64,
     /// Written by the worker: CLOCK_MONOTONIC in ns when all of its nodes had resumed; 0 before.
     ready_at: AtomicU64,
 }
@@ -51,6 +53,18 @@ impl WorkerWords {
     pub fn ask(&self, command: Command) {
         // ORDER(command): Release; the bell that follows makes the worker look.
         self.command.0.store(command as u64, Ordering::Release);
+    }
+
+    /// From which level on the worker is to log; ring its bell afterwards. Supervisor only.
+    pub fn set_log_level(&self, level: u64) {
+        // ORDER(command): Relaxed; a wish, looked at once a round.
+        self.log_level.store(level + 1, Ordering::Relaxed);
+    }
+
+    /// From which level on to log; `None`: nobody has said.
+    pub fn log_level(&self) -> Option<u64> {
+        // ORDER(command): Relaxed, as in `set_log_level`.
+        self.log_level.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// The worker's loop comes round. Worker only.

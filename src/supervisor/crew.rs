@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::input::Input;
 use super::state::State;
 use super::vigil::Hang;
+use crate::control::Server;
 use crate::process::{ExitCause, WorkerWords};
 use crate::sys::socket::Channel;
 use crate::trace::{LogReader, LogRecord};
@@ -44,6 +45,9 @@ pub trait Crew {
     /// A worker's message, perhaps with a descriptor to keep for its next incarnation.
     fn message(&mut self, worker: usize, message: &[u8], fd: Option<OwnedFd>) -> Said;
 
+    /// A worker is about to be started, or started again; whether what it will find has changed.
+    fn begin(&mut self, worker: usize) -> bool;
+
     /// A worker has ended and was reaped: what it left behind is to be looked at before its successor writes over it.
     fn autopsy(&mut self, worker: usize, pid: i32, cause: ExitCause, hang: Option<Hang>);
 
@@ -52,6 +56,9 @@ pub trait Crew {
 
     /// Whether nothing is under way between the workers. Asked while the sources pause.
     fn is_quiet(&self) -> bool;
+
+    /// The control socket, if there is one.
+    fn control(&mut self) -> &mut Option<Server>;
 
     /// A request that came through the control socket, one line; the answer, one line, and what is to be done.
     fn request(&mut self, peer: &str, line: &str, state: &State) -> Reply;

@@ -106,6 +106,8 @@ pub(super) struct Worker {
     pub(super) backoff: Backoff,
     /// It has been asked to end: however it does, that is no failure.
     pub(super) asked: bool,
+    /// When its latest process was ready.
+    pub(super) ready_ns: Option<u64>,
     /// It is a try out of quarantine, or about to be one.
     pub(super) probation: bool,
 }

@@ -44,11 +44,8 @@ fn orders(strategy: &str, restart: &str, exit: &str, victim: &str) -> String {
         ("one_for_all", Strategy::OneForAll),
         ("rest_for_one", Strategy::RestForOne),
     ];
-    let kinds = [
-        ("permanent", Restart::Permanent),
-        ("transient", Restart::Transient),
-        ("temporary", Restart::Temporary),
-    ];
+    let kinds =
+        [("permanent", Restart::Permanent), ("transient", Restart::Transient), ("temporary", Restart::Temporary)];
     let group = Group { strategy: word(strategy, strategies), workers: vec![0, 1, 2, 3], ..Group::of_one("all", 0) };
     let policy = Policy { restart: vec![word(restart, kinds); 4], groups: vec![group], ..Policy::of_workers(4) };
     let mut world = Obedient { state: State::new(policy), now_ns: 0, orders: Vec::new() };

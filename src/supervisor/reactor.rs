@@ -13,6 +13,7 @@ use super::notify::Notifier;
 use super::policy::Policy;
 use super::state::State;
 use super::vigil::{Look, Vigil};
+use crate::control::Server;
 use crate::process::{Command, ExitCause, SpawnError, look};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::epoll::Epoll;
@@ -61,6 +62,7 @@ const SIGNALS: u64 = 0;
 const TIMER: u64 = 1;
 const LOGS: u64 = 2;
 const SPARE: u64 = 3;
+const CONTROL: u64 = 4;
 const FIRST_WORKER: u64 = 16;
 
 /// How often it is looked whether anything is still under way while the sources pause.
@@ -123,6 +125,9 @@ impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
         let timer = TimerFd::new().map_err(doing("making its timer"))?;
         epoll.add(&timer, TIMER).map_err(doing("watching its timer"))?;
         epoll.add(crew.log_bell(), LOGS).map_err(doing("watching the log rings"))?;
+        if let Some(control) = crew.control() {
+            epoll.add(&*control, CONTROL).map_err(doing("watching the control socket"))?;
+        }
         let now = monotonic_ns();
         Ok(Self {
             state: State::new(settings.policy.clone()),
@@ -217,6 +222,9 @@ impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
     }
 
     fn fork(&mut self, worker: usize) -> Input {
+        if self.crew.begin(worker) {
+            self.spare.discard();
+        }
         self.crew.words(worker).begin(self.command(), monotonic_ns());
         let hand = match self.spare.wake(worker, &self.epoll) {
             Some(hand) => Ok(hand),
@@ -271,8 +279,10 @@ impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
         }
         let quiet = matches!(self.state.mode(), Mode::Park(_)).then(|| monotonic_ns() + QUIET_NS);
         let vigil = self.vigil.as_ref().map(Vigil::due_ns);
+        let control = self.crew.control().as_ref().and_then(Server::deadline_ns);
         let extension = (self.state.mode() != Mode::Run && self.notify.is_heard()).then_some(self.next_extension_ns);
-        let due = [self.state.deadline(), quiet, vigil, self.next_alive_ns, extension, Some(self.next_tick_ns)];
+        let due =
+            [self.state.deadline(), quiet, vigil, self.next_alive_ns, extension, control, Some(self.next_tick_ns)];
         self.timer.set(due.into_iter().flatten().min()).map_err(doing("setting its timer"))?;
         // Every reader must announce its sleep, so this does not stop at the first that has something.
         let logged = (0..self.crew.len()).filter(|worker| self.crew.log(*worker).sleep()).count();
@@ -291,6 +301,7 @@ impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
             TIMER => self.timer.silence().map_err(doing("reading its timer"))?,
             LOGS => drop(self.crew.log_bell().silence().map_err(doing("reading the log bell"))?),
             SPARE => self.spare.reap(),
+            CONTROL => self.serve(),
             token => {
                 let worker = usize::try_from((token - FIRST_WORKER) / 2).unwrap_or(usize::MAX);
                 // What a worker said last comes before its death.
@@ -301,6 +312,23 @@ impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
             }
         }
         Ok(())
+    }
+
+    /// Answers what is asked through the control socket.
+    fn serve(&mut self) {
+        let Some(mut control) = self.crew.control().take() else { return };
+        let (crew, state, mut inputs, mut changed) = (&mut *self.crew, &self.state, Vec::new(), false);
+        control.serve(monotonic_ns(), &mut |peer, line| {
+            let reply = crew.request(&format!("pid {}, uid {}", peer.pid, peer.uid), line, state);
+            inputs.extend(reply.inputs);
+            changed |= reply.changed;
+            reply.text
+        });
+        *self.crew.control() = Some(control);
+        if changed {
+            self.spare.discard();
+        }
+        inputs.into_iter().for_each(|input| self.feed(input));
     }
 
     fn stop_asked(&mut self, signal: &'static str) {
@@ -417,6 +445,9 @@ impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
             }
         }
         self.keep_vigil(now);
+        if self.crew.control().as_ref().and_then(Server::deadline_ns).is_some_and(|due| now >= due) {
+            self.serve();
+        }
         if now >= self.next_tick_ns {
             self.next_tick_ns = now + nanos(self.settings.tick);
             self.tell();

@@ -83,7 +83,8 @@ impl State {
     pub fn new(policy: Policy) -> Self {
         let backoff = Backoff::new(policy.backoff_min, policy.backoff_max);
         let life = Life::Waiting { until_ns: 0 };
-        let workers = vec![Worker { life, backoff, asked: false, probation: false }; policy.restart.len()];
+        let workers =
+            vec![Worker { life, backoff, asked: false, ready_ns: None, probation: false }; policy.restart.len()];
         let groups = vec![GroupState::default(); policy.groups.len()];
         Self {
             policy,
@@ -192,6 +193,7 @@ impl State {
                 if let Life::Running { ready_ns } = &mut self.workers[worker].life {
                     ready_ns.get_or_insert(now_ns);
                 }
+                self.workers[worker].ready_ns.get_or_insert(now_ns);
             }
             Input::Ended(worker, end) => self.ended(worker, end, now_ns),
             Input::Hung(worker) => self.hung(worker, now_ns),
@@ -211,6 +213,7 @@ impl State {
             return;
         }
         let asked = std::mem::take(&mut self.workers[worker].asked);
+        let ready_ns = self.workers[worker].ready_ns.take();
         if matches!(self.mode, Mode::Halt(_)) {
             self.workers[worker].life = Life::Stopped;
             return;
@@ -235,10 +238,7 @@ impl State {
             End::Refused if self.mode == Mode::Run => self.workers[worker].life = Life::Refused,
             End::Refused => self.give_up(worker),
             End::Done | End::Failed => {
-                let ready_for = match life {
-                    Life::Running { ready_ns: Some(ready) } => Some(now_ns.saturating_sub(ready)),
-                    _ => None,
-                };
+                let ready_for = ready_ns.map(|ready| now_ns.saturating_sub(ready));
                 if self.policy.restart[worker] == Restart::Temporary {
                     self.workers[worker].life = Life::Ended;
                     if self.mode != Mode::Run {

@@ -144,6 +144,12 @@ fn a_hanging_worker_is_told_to_abort_and_then_killed() {
     assert_eq!(bench.next(), (500 * MS, vec![Action::Kill(0)]));
     bench.crash(0);
     assert_eq!(bench.state.life(0), Life::Waiting { until_ns: 600 * MS });
+    bench.next();
+    bench.feed(Input::Forked(0));
+    bench.feed(Input::Ready(0));
+    bench.now_ns += 5 * S;
+    bench.feed(Input::Hung(0));
+    assert_eq!(bench.crash(0), [Action::Fork(0)], "it had worked well before");
 }
 
 #[test]

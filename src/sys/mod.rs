@@ -12,6 +12,7 @@ pub mod fd;
 pub mod fork;
 #[cfg(not(loom))]
 pub mod futex;
+pub mod heirlooms;
 pub mod lock;
 pub mod membarrier;
 #[cfg_attr(miri, path = "heap_memfd.rs")]
@@ -30,6 +31,6 @@ pub mod stderr;
 pub mod termination;
 pub mod termios;
 pub mod timerfd;
-pub mod unix_socket;
 pub mod tty;
+pub mod unix_socket;
 pub mod wait;

@@ -64,6 +64,11 @@ pub fn reset_in_worker() -> io::Result<()> {
         // SAFETY: SIG_IGN installs no handler, so no code of ours can run in a signal's context.
         unsafe { signal(number, SigHandler::SigIgn) }?;
     }
+    for number in [Signal::SIGSEGV, Signal::SIGBUS] {
+        // Rust's own handler says "stack overflow" to a stderr that may lead nowhere, and takes the first one sent by hand for nothing.
+        // SAFETY: SIG_DFL installs no handler.
+        unsafe { signal(number, SigHandler::SigDfl) }?;
+    }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
     Ok(())
 }

@@ -13,6 +13,17 @@ pub fn is_tty(fd: BorrowedFd<'_>) -> bool {
     nix::unistd::isatty(fd).unwrap_or(false)
 }
 
+/// Writes what `fd`, which is non-blocking, takes now; how many bytes that is.
+///
+/// # Errors
+/// What write(2) answered.
+pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    match nix::unistd::write(fd, bytes) {
+        Err(nix::errno::Errno::EAGAIN) => Ok(0),
+        other => Ok(other?),
+    }
+}
+
 /// Whether `error` says that the device behind a descriptor or path has gone: unplugged, or the other end of a pseudo
 /// terminal closed. (splice(2) answers EINVAL on a tty that has been hung up.)
 pub fn is_device_gone(error: &io::Error) -> bool {
