@@ -16,8 +16,8 @@ use crate::control::{Surroundings, ask};
 use crate::dash::{count, nanos};
 use crate::pipeline::Request;
 
-/// How long a new version may take until it answers.
-const UPGRADE: Duration = Duration::from_secs(15);
+/// How long what is new may take until it is ready.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks the system that `wanted` means; its answer, or what it objects to.
 fn request(wanted: Option<&Path>, request: &Request) -> anyhow::Result<Value> {
@@ -162,6 +162,7 @@ pub(super) fn start(arguments: &NodeArguments) -> anyhow::Result<u8> {
 }
 
 pub(super) fn reload(system: Option<&Path>) -> anyhow::Result<u8> {
+    let before = request(system, &Request::Status)?;
     let answer = request(system, &Request::Reload)?;
     let list = |key: &str| {
         let words = answer[key].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -170,7 +171,8 @@ pub(super) fn reload(system: Option<&Path>) -> anyhow::Result<u8> {
     match (answer["changed"].as_array().map(Vec::len), answer["restarts"].as_str()) {
         (Some(0), _) => say("nothing has changed"),
         (_, Some(_)) => {
-            say("nodes, rings or workers have changed: all workers restart where they are, and lose nothing")
+            wait_for_successor(system, &before)?;
+            say("nodes, rings or workers have changed: all workers were restarted where they were")
         }
         _ => say(&format!("changed: {}; restarts: {}", list("changed"), list("restarts"))),
     }
@@ -211,18 +213,24 @@ pub(super) fn upgrade(arguments: &UpgradeArguments) -> anyhow::Result<u8> {
     let binary: PathBuf = std::path::absolute(&arguments.binary)?;
     try_out(&binary, before["configuration"].as_str())?;
     request(system, &Request::Upgrade { binary: binary.clone() })?;
-    let until = Instant::now() + UPGRADE;
+    let after = wait_for_successor(system, &before).with_context(|| format!("{}", binary.display()))?;
+    let (old, new) = (text(&before, "version"), text(&after, "version"));
+    say(&format!("pinring {new} goes on where {old} stopped (pid {})", after["pid"]))
+}
+
+/// The status of what goes on instead of the system that said `before`, once it is ready.
+fn wait_for_successor(system: Option<&Path>, before: &Value) -> anyhow::Result<Value> {
+    let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
-        // It answers as soon as the new version listens.
+        // Nobody listens for a moment, while one program becomes the other.
         if let Ok(after) = request(system, &Request::Status) {
             if after["started_ns"] != before["started_ns"] && after["ready"].as_bool() == Some(true) {
-                let (old, new) = (text(&before, "version"), text(&after, "version"));
-                return say(&format!("pinring {new} goes on where {old} stopped (pid {})", after["pid"]));
+                return Ok(after);
             }
         }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(20));
     }
-    bail!("{} was started but is not ready after {} s; look at the log", binary.display(), UPGRADE.as_secs())
+    bail!("it was asked to, but is not ready after {} s; look at the log", PATIENCE.as_secs())
 }
 
 fn say(text: &str) -> anyhow::Result<u8> {

@@ -51,7 +51,7 @@ impl SourceMap {
     /// Shows what is wrong with the graph at its place in the file.
     pub fn explain(&self, error: &GraphError) -> ConfigError {
         let key = error.key.unwrap_or("name");
-        let group = error.group.and_then(|group| self.groups.get(group));
+        let group = error.group.and_then(|group| self.groups.get(usize::try_from(group).ok()?));
         let group = group.map(|place| place.keys.get(key).cloned().unwrap_or_else(|| place.span.clone()));
         let place = self.nodes.get(error.index);
         let span = group.unwrap_or_else(|| {

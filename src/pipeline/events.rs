@@ -30,7 +30,7 @@ pub fn log_event(system: &System, event: &Event<'_>) {
         }
         Event::Ended { worker, pid, cause, restart_in } => log_end(system, *worker, *pid, *cause, *restart_in),
         Event::SpawnFailed { error, .. } => {
-            log::error!("{error}; that counts as a failed start, and it is tried again")
+            log::error!("{error}; that counts as a failed start, and it is tried again");
         }
         Event::Ready { .. } => {}
         Event::Hung { worker, why } => {

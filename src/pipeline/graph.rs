@@ -145,7 +145,7 @@ pub struct GraphError {
     /// Index of the node in the graph.
     pub index: usize,
     /// The group at fault instead of a node: its index in [`Supervision::groups`].
-    pub group: Option<usize>,
+    pub group: Option<u32>,
     /// The option at fault, as the configuration calls it.
     pub key: Option<&'static str>,
     /// Which of the inputs, where `key` is `input`.

@@ -180,10 +180,12 @@ impl System {
     fn reload(&mut self, reply: &mut Reply) -> Result<Value, Refusal> {
         let Some(reader) = &mut self.reader else { return Err("this system has no configuration file".into()) };
         self.notify.reloading();
-        let read = reader();
-        self.notify.ready();
-        let (graph, plan) = read?;
-        match self.compare(graph, plan) {
+        let change = reader().map(|(graph, plan)| self.compare(graph, plan));
+        // What is laid out anew says so itself when it is ready.
+        if !matches!(change, Ok(Change::All(_))) {
+            self.notify.ready();
+        }
+        match change? {
             Change::Nothing => Ok(json!({ "changed": [] })),
             Change::Nodes(changes) => {
                 let names: Vec<String> = changes.iter().map(|(node, _)| self.nodes[*node].0.clone()).collect();

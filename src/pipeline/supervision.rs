@@ -97,7 +97,7 @@ impl Graph {
                 let worker = worker_of(plan, index, spec, name)?;
                 if let Some(other) = taken[worker].replace(&spec.name) {
                     let message = format!("worker `{name}` is in group `{other}` already");
-                    return Err(refused(index, spec, message, None));
+                    return Err(refused(index, spec, &message, None));
                 }
                 workers.push(worker);
                 policy.restart[worker] = spec.restart.unwrap_or(wished.restart);
@@ -123,11 +123,12 @@ fn worker_of(plan: &Plan, index: usize, spec: &GroupSpec, name: &str) -> Result<
     plan.workers.iter().position(|worker| worker.name == name).ok_or_else(|| {
         let known: Vec<&str> = plan.workers.iter().map(|worker| worker.name.as_str()).collect();
         let help = format!("the workers are: {}; a node says `worker = \"{name}\"` to live in one", known.join(", "));
-        refused(index, spec, format!("there is no worker `{name}`"), Some(help))
+        refused(index, spec, &format!("there is no worker `{name}`"), Some(help))
     })
 }
 
-fn refused(index: usize, spec: &GroupSpec, message: String, help: Option<String>) -> GraphError {
+fn refused(index: usize, spec: &GroupSpec, message: &str, help: Option<String>) -> GraphError {
     let message = format!("group `{}`: {message}", spec.name);
-    GraphError { node: String::new(), index: 0, group: Some(index), key: Some("workers"), input: None, message, help }
+    let group = u32::try_from(index).ok();
+    GraphError { node: String::new(), index: 0, group, key: Some("workers"), input: None, message, help }
 }

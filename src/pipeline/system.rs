@@ -332,6 +332,10 @@ impl Crew for System {
         (0..self.plan.edges.len()).all(|edge| self.edge_status(edge).waiting == 0)
     }
 
+    fn goes_on(&self) -> bool {
+        self.leave.is_some()
+    }
+
     fn control(&mut self) -> &mut Option<Server> {
         &mut self.control
     }

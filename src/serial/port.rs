@@ -113,6 +113,14 @@ impl Port {
         Ok(Self(fd))
     }
 
+    /// Sends what the line takes now, without blocking; how many bytes that is.
+    ///
+    /// # Errors
+    /// What write(2) answered; EIO once the device has gone.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        tty::write(self.0.as_fd(), bytes)
+    }
+
     /// The driver's counters of overruns and framing errors; `None` where it keeps none (a pseudo terminal).
     pub fn io_counts(&self) -> Option<IoCounts> {
         termios::io_counts(self.0.as_fd())

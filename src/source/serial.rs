@@ -272,6 +272,39 @@ impl Source for Serial {
         Ok(())
     }
 
+    fn heirlooms(&self) -> Vec<(&'static str, BorrowedFd<'_>)> {
+        let held = &self.pipes().held;
+        vec![("held-out", held.reader.as_fd()), ("held-in", held.writer.as_fd())]
+    }
+
+    fn inherit(&mut self, heirlooms: Vec<(String, OwnedFd)>) -> io::Result<()> {
+        self.prepare()?;
+        let (mut reader, mut writer) = (None, None);
+        for (name, fd) in heirlooms {
+            match name.as_str() {
+                "held-out" => reader = Some(fd),
+                "held-in" => writer = Some(fd),
+                _ => {}
+            }
+        }
+        if let (Some(pipes), Some(reader), Some(writer)) = (&mut self.pipes, reader, writer) {
+            pipes.held = Pipe { reader, writer };
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, _: &mut [u8], io: &mut dyn SourceIo) -> io::Result<()> {
+        io.forget()?;
+        self.port = None;
+        self.retry_at = 0;
+        Ok(())
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let port = self.port.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        port.write(bytes)
+    }
+
     fn descriptors(&self) -> Vec<RawFd> {
         let pipes = self.pipes();
         let pipes = [&pipes.held.reader, &pipes.held.writer, &pipes.copy.reader, &pipes.copy.writer];

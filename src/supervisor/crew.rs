@@ -57,6 +57,9 @@ pub trait Crew {
     /// Whether nothing is under way between the workers. Asked while the sources pause.
     fn is_quiet(&self) -> bool;
 
+    /// Whether this process goes on with other workers once these have stopped.
+    fn goes_on(&self) -> bool;
+
     /// The control socket, if there is one.
     fn control(&mut self) -> &mut Option<Server>;
 

@@ -7,6 +7,7 @@
 mod backoff;
 mod crew;
 mod hands;
+mod hearing;
 mod input;
 mod intensity;
 mod life;
@@ -15,12 +16,14 @@ mod notify;
 mod otp_tests;
 mod policy;
 mod reactor;
+mod rounds;
 #[cfg(test)]
 mod simulation_tests;
 mod state;
 #[cfg(test)]
 mod state_tests;
 mod stop;
+mod view;
 mod vigil;
 
 pub use backoff::Backoff;

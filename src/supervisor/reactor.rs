@@ -4,23 +4,21 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use super::crew::{Crew, Event, Said, Wish};
+use super::crew::{Crew, Event, Wish};
 use super::hands::{Hand, Spare, fork_worker};
-use super::input::{Action, End, Input, Mode};
+use super::input::{Action, Input, Mode};
 use super::life::Life;
 use super::nanos;
 use super::notify::Notifier;
 use super::policy::Policy;
 use super::state::State;
-use super::vigil::{Look, Vigil};
+use super::vigil::Vigil;
 use crate::control::Server;
-use crate::process::{Command, ExitCause, SpawnError, look};
+use crate::process::{Command, SpawnError};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::epoll::Epoll;
 use crate::sys::signal::StopSignals;
-use crate::sys::socket::{MAX_MESSAGE, Received};
 use crate::sys::timerfd::TimerFd;
-use crate::sys::wait;
 
 /// Why supervision ended early. Workers that ran are gone: they die with their supervisor.
 #[derive(Debug, thiserror::Error)]
@@ -58,18 +56,15 @@ pub struct Supervisor {
     pub tick: Duration,
 }
 
-const SIGNALS: u64 = 0;
-const TIMER: u64 = 1;
-const LOGS: u64 = 2;
-const SPARE: u64 = 3;
-const CONTROL: u64 = 4;
-const FIRST_WORKER: u64 = 16;
+pub(super) const SIGNALS: u64 = 0;
+pub(super) const TIMER: u64 = 1;
+pub(super) const LOGS: u64 = 2;
+pub(super) const SPARE: u64 = 3;
+pub(super) const CONTROL: u64 = 4;
+pub(super) const FIRST_WORKER: u64 = 16;
 
 /// How often it is looked whether anything is still under way while the sources pause.
 const QUIET_NS: u64 = 5_000_000;
-/// How often the service manager is asked for more time while the system stops, and for how much.
-const EXTEND_EVERY_NS: u64 = 1_000_000_000;
-const EXTENSION: Duration = Duration::from_secs(5);
 /// How long the end of the program waits for processes that were killed, ns.
 const LAST_REAP_NS: u64 = 100_000_000;
 
@@ -93,28 +88,28 @@ impl Supervisor {
     }
 }
 
-struct Reactor<'r, C, O> {
-    settings: Supervisor,
-    crew: &'r mut C,
-    notify: &'r Notifier,
-    observe: O,
-    state: State,
-    epoll: Epoll,
-    signals: StopSignals,
-    timer: TimerFd,
-    hands: Vec<Option<Hand>>,
-    spare: Spare,
-    vigil: Option<Vigil>,
+pub(super) struct Reactor<'r, C, O> {
+    pub(super) settings: Supervisor,
+    pub(super) crew: &'r mut C,
+    pub(super) notify: &'r Notifier,
+    pub(super) observe: O,
+    pub(super) state: State,
+    pub(super) epoll: Epoll,
+    pub(super) signals: StopSignals,
+    pub(super) timer: TimerFd,
+    pub(super) hands: Vec<Option<Hand>>,
+    pub(super) spare: Spare,
+    pub(super) vigil: Option<Vigil>,
     /// What the next round handles.
-    ready: Vec<u64>,
+    pub(super) ready: Vec<u64>,
     /// What the observer has not been told yet. Telling may take long (a terminal); restarting comes first.
-    events: Vec<Event<'static>>,
-    next_tick_ns: u64,
-    next_alive_ns: Option<u64>,
-    next_extension_ns: u64,
-    is_announced: bool,
-    asked_to_stop: bool,
-    quiet_looks: u32,
+    pub(super) events: Vec<Event<'static>>,
+    pub(super) next_tick_ns: u64,
+    pub(super) next_alive_ns: Option<u64>,
+    pub(super) next_extension_ns: u64,
+    pub(super) is_announced: bool,
+    pub(super) asked_to_stop: bool,
+    pub(super) quiet_looks: u32,
 }
 
 impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
@@ -169,7 +164,7 @@ impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
     }
 
     /// Takes in what happened and does what follows.
-    fn feed(&mut self, input: Input) {
+    pub(super) fn feed(&mut self, input: Input) {
         let mut actions = Vec::new();
         self.state.step(input, monotonic_ns(), &mut actions);
         let mut actions = VecDeque::from(actions);
@@ -204,7 +199,9 @@ impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
     }
 
     fn ask_all(&mut self, command: Command, event: Event<'static>) {
-        self.notify.stopping();
+        if !self.crew.goes_on() {
+            self.notify.stopping();
+        }
         self.spare.discard();
         (0..self.crew.len()).for_each(|worker| self.crew.words(worker).ask(command));
         self.crew.wake_all();
@@ -289,215 +286,6 @@ impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
         let timeout = (logged > 0).then_some(Duration::ZERO);
         let ready = &mut self.ready;
         self.epoll.wait(timeout, |token| ready.push(token)).map_err(doing("waiting for events"))
-    }
-
-    fn handle(&mut self, token: u64) -> Result<(), SuperviseError> {
-        match token {
-            SIGNALS => {
-                while let Some(signal) = self.signals.next().map_err(doing("reading a signal"))? {
-                    self.stop_asked(signal);
-                }
-            }
-            TIMER => self.timer.silence().map_err(doing("reading its timer"))?,
-            LOGS => drop(self.crew.log_bell().silence().map_err(doing("reading the log bell"))?),
-            SPARE => self.spare.reap(),
-            CONTROL => self.serve(),
-            token => {
-                let worker = usize::try_from((token - FIRST_WORKER) / 2).unwrap_or(usize::MAX);
-                // What a worker said last comes before its death.
-                self.read_channel(worker);
-                if token % 2 == 0 {
-                    self.reap(worker)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Answers what is asked through the control socket.
-    fn serve(&mut self) {
-        let Some(mut control) = self.crew.control().take() else { return };
-        let (crew, state, mut inputs, mut changed) = (&mut *self.crew, &self.state, Vec::new(), false);
-        control.serve(monotonic_ns(), &mut |peer, line| {
-            let reply = crew.request(&format!("pid {}, uid {}", peer.pid, peer.uid), line, state);
-            inputs.extend(reply.inputs);
-            changed |= reply.changed;
-            reply.text
-        });
-        *self.crew.control() = Some(control);
-        if changed {
-            self.spare.discard();
-        }
-        inputs.into_iter().for_each(|input| self.feed(input));
-    }
-
-    fn stop_asked(&mut self, signal: &'static str) {
-        self.tell();
-        let wish = (self.observe)(self.crew, Event::StopAsked { signal });
-        match wish {
-            _ if self.state.mode() != Mode::Run || self.asked_to_stop => self.feed(Input::Drain),
-            Wish::Stop => self.feed(Input::Drain),
-            Wish::Park => self.feed(Input::Park),
-            Wish::Continue => {}
-        }
-        self.asked_to_stop = true;
-    }
-
-    fn read_channel(&mut self, worker: usize) {
-        let mut buffer = [0; MAX_MESSAGE];
-        while let Some(hand) = self.hands.get(worker).and_then(Option::as_ref) {
-            match hand.channel.receive(&mut buffer) {
-                Ok(Received::Message(len, fd)) => {
-                    let said = self.crew.message(worker, &buffer[..len], fd);
-                    self.heard(worker, said);
-                }
-                Ok(Received::Nothing) => return,
-                // The worker has ended or closed its end: its pidfd tells the rest.
-                Ok(Received::Closed) | Err(_) => {
-                    let _ = self.epoll.remove(&hand.channel);
-                    return;
-                }
-            }
-        }
-    }
-
-    fn heard(&mut self, worker: usize, said: Said) {
-        match said {
-            Said::Nothing => {}
-            Said::Ready => {
-                self.events.push(Event::Ready { worker });
-                self.feed(Input::Ready(worker));
-            }
-            Said::Changed => self.spare.discard(),
-            Said::Stop if self.state.mode() == Mode::Run => {
-                // Why comes before what.
-                self.drain_logs();
-                self.feed(Input::Drain);
-            }
-            Said::Stop => {}
-            Said::Mad(other) => {
-                if let Some(hand) = self.hands.get(other).and_then(Option::as_ref) {
-                    let _ = hand.child.pidfd.kill();
-                }
-            }
-        }
-    }
-
-    fn reap(&mut self, worker: usize) -> Result<(), SuperviseError> {
-        let Some(Some(hand)) = self.hands.get(worker) else { return Ok(()) };
-        let (pid, hang) = (hand.child.pid, hand.hang);
-        let Some(ended) = wait::reap(pid).map_err(doing("reaping a worker"))? else { return Ok(()) };
-        let cause = ExitCause(ended);
-        // Closes pidfd and channel, which also takes them out of the epoll set.
-        self.hands[worker] = None;
-        self.crew.words(worker).set_pid(0);
-        // Its last records, before those of its successor.
-        self.collect_logs(worker);
-        self.crew.autopsy(worker, pid, cause, hang);
-        let end = match cause {
-            _ if cause.is_done() => End::Done,
-            _ if cause.is_refusal() => End::Refused,
-            _ => End::Failed,
-        };
-        let place = self.events.len();
-        let now = monotonic_ns();
-        self.feed(Input::Ended(worker, end));
-        let due = match self.state.life(worker) {
-            Life::Running { .. } => Some(now),
-            life => life.start_due(),
-        };
-        let restart_in = due.map(|due| Duration::from_nanos(due.saturating_sub(now)));
-        self.events.insert(place, Event::Ended { worker, pid, cause, restart_in });
-        // The dead worker may have published without ringing: its neighbours look for themselves.
-        self.crew.wake_all();
-        Ok(())
-    }
-
-    fn collect_logs(&mut self, worker: usize) {
-        while let Some(record) = self.crew.log(worker).pop() {
-            self.events.push(Event::Log { worker, record });
-        }
-        let count = self.crew.log(worker).newly_dropped();
-        if count > 0 {
-            self.events.push(Event::LogDropped { worker, count });
-        }
-    }
-
-    fn drain_logs(&mut self) {
-        (0..self.crew.len()).for_each(|worker| self.collect_logs(worker));
-        self.tell();
-    }
-
-    /// Tells the observer what has happened.
-    fn tell(&mut self) {
-        for event in std::mem::take(&mut self.events) {
-            (self.observe)(self.crew, event);
-        }
-    }
-
-    fn by_the_clock(&mut self) {
-        let now = monotonic_ns();
-        if matches!(self.state.mode(), Mode::Park(_)) {
-            // Twice: a step that is being committed has taken its input and not yet shown its output.
-            self.quiet_looks = if self.crew.is_quiet() { self.quiet_looks + 1 } else { 0 };
-            if self.quiet_looks == 2 {
-                self.feed(Input::Quiet);
-            }
-        }
-        self.keep_vigil(now);
-        if self.crew.control().as_ref().and_then(Server::deadline_ns).is_some_and(|due| now >= due) {
-            self.serve();
-        }
-        if now >= self.next_tick_ns {
-            self.next_tick_ns = now + nanos(self.settings.tick);
-            self.tell();
-            if (self.observe)(self.crew, Event::Tick) == Wish::Stop && self.state.mode() == Mode::Run {
-                self.feed(Input::Drain);
-            }
-            if self.spare.is_dying() {
-                self.spare.reap();
-            }
-        }
-    }
-
-    fn keep_vigil(&mut self, now_ns: u64) {
-        let Some(vigil) = &mut self.vigil else { return };
-        let (crew, hands, state) = (&self.crew, &self.hands, &self.state);
-        let running = (0..crew.len()).filter(|worker| matches!(state.life(*worker), Life::Running { .. }));
-        let looks = running.map(|worker| Look { worker, pulse_ns: crew.words(worker).pulse() });
-        let mut found = Vec::new();
-        let doing = |worker: usize| look(hands[worker].as_ref()?.child.pid);
-        vigil.look(now_ns, looks, doing, |worker, why| found.push((worker, why)));
-        for (worker, why) in found {
-            if let Some(hand) = &mut self.hands[worker] {
-                hand.hang = Some(why);
-            }
-            self.events.push(Event::Hung { worker, why });
-            self.feed(Input::Hung(worker));
-        }
-    }
-
-    /// Tells the service manager.
-    fn announce(&mut self) {
-        if !self.notify.is_heard() {
-            return;
-        }
-        let now = monotonic_ns();
-        if !self.is_announced && self.state.is_ready() {
-            self.is_announced = true;
-            self.notify.ready();
-        }
-        if let (Some(every), Some(due)) = (self.notify.alive_every(), self.next_alive_ns) {
-            if now >= due {
-                self.notify.alive();
-                self.next_alive_ns = Some(now + nanos(every));
-            }
-        }
-        if self.state.mode() != Mode::Run && now >= self.next_extension_ns {
-            self.notify.more_time(EXTENSION);
-            self.next_extension_ns = now + EXTEND_EVERY_NS;
-        }
-        self.notify.status(&self.state.sentence(|worker| self.crew.name(worker).to_owned()));
     }
 
     fn end(mut self) -> Result<Outcome, SuperviseError> {

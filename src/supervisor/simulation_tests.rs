@@ -23,6 +23,10 @@ impl Random {
         (self.next() >> 8) % end
     }
 
+    fn place(&mut self, end: usize) -> usize {
+        usize::try_from(self.below(end as u64)).unwrap()
+    }
+
     fn one_in(&mut self, count: u64) -> bool {
         self.below(count) == 0
     }
@@ -58,13 +62,13 @@ struct World {
 }
 
 fn policy(random: &mut Random) -> Policy {
-    let count = 1 + random.below(5) as usize;
+    let count = 1 + random.place(5);
     let mut policy = Policy::of_workers(count);
     policy.groups.clear();
     let mut next = 0;
     while next < count {
-        let size = (1 + random.below(3) as usize).min(count - next);
-        let strategy = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne][random.below(3) as usize];
+        let size = (1 + random.place(3)).min(count - next);
+        let strategy = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne][random.place(3)];
         let escalate = match random.below(8) {
             0 | 1 => Escalate::Exit,
             2 | 3 => Escalate::Group,
@@ -120,7 +124,7 @@ impl World {
         let now = self.now_ns;
         let random = &mut self.random;
         let lives = if self.sick && random.one_in(2) { random.below(300 * MS) } else { random.below(60_000 * MS) };
-        let end = [End::Failed, End::Failed, End::Failed, End::Done, End::Refused][random.below(5) as usize];
+        let end = [End::Failed, End::Failed, End::Failed, End::Done, End::Refused][random.place(5)];
         Process {
             ready_at: (!random.one_in(5)).then(|| now + random.below(50 * MS)),
             ends_at: (!random.one_in(4)).then_some((now + lives, end)),
@@ -228,7 +232,7 @@ impl World {
         let next = own.unwrap_or(u64::MAX).min(world.map_or(u64::MAX, |(at, ..)| at));
         if next > people && self.random.one_in(4) {
             self.now_ns = people;
-            let worker = self.random.below(self.processes.len() as u64) as usize;
+            let worker = self.random.place(self.processes.len());
             return match self.random.below(12) {
                 0 => self.feed(Input::Drain),
                 1 => self.feed(Input::Park),

@@ -62,6 +62,20 @@ impl Pty {
         }
     }
 
+    /// What the other side has sent so far.
+    ///
+    /// # Errors
+    /// What read(2) answered.
+    pub fn receive(&mut self) -> io::Result<Vec<u8>> {
+        let mut buffer = vec![0; 4096];
+        let count = match self.master.read(&mut buffer) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
+            other => other?,
+        };
+        buffer.truncate(count);
+        Ok(buffer)
+    }
+
     /// Whether there are bytes sent that nobody has read yet.
     ///
     /// Asked with poll(2), not FIONREAD: what was sent this moment is still on its way to the slave's buffer, which is all

@@ -25,6 +25,11 @@ impl Device {
         self.0.send(bytes).unwrap()
     }
 
+    /// What pinring has sent.
+    pub(crate) fn received(&mut self) -> Vec<u8> {
+        self.0.receive().unwrap()
+    }
+
     /// Whether all that was sent has been read.
     pub(crate) fn is_read(&self) -> bool {
         !self.0.has_unread().unwrap()

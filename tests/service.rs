@@ -1,0 +1,408 @@
+//! The program as a service: under a manager that hears it and keeps its descriptors, asked through its control socket, killed, stopped,
+//! replaced.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking; its numbers are small"
+)]
+
+#[path = "support/manager.rs"]
+mod manager;
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use pinring::sys::signal;
+use serde_json::Value;
+
+use manager::Manager;
+use support::processes::children;
+use support::pty::Device;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A directory with a configuration, a device that sends numbered lines, and what runs on it.
+struct Bench {
+    dir: tempfile::TempDir,
+    device: Device,
+    sent: u64,
+}
+
+impl Bench {
+    fn new(more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let device = Device::plug(&dir.path().join("port"));
+        let bench = Self { dir, device, sent: 0 };
+        bench.configure(more);
+        bench
+    }
+
+    fn configure(&self, more: &str) {
+        let dir = self.dir.path().display();
+        let text = format!(
+            "[control]\nsocket = \"{dir}/c.sock\"\n\
+             [[source]]\nname = \"port\"\ntype = \"serial\"\nport = \"{dir}/port\"\nframe = {{ type = \"line\", max = 40 }}\nrate = 2000\n\
+             [[sink]]\nname = \"lines\"\ntype = \"csv\"\ninput = \"port\"\npath = \"{dir}/lines.csv\"\nflush = \"5ms\"\n{more}"
+        );
+        fs::write(self.file(), text).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.path("x.toml")
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        vec!["run".into(), self.file().display().to_string()]
+    }
+
+    fn start(&self, manager: &mut Manager) -> Child {
+        let arguments = self.arguments();
+        manager.start(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &self.path("log"))
+    }
+
+    /// The device sends lines for a while, as fast as they are taken.
+    fn send(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            let line = format!("line {}\n", self.sent + 1);
+            // All or nothing: half a line would be counted as sent.
+            if self.device.send(line.as_bytes()) == line.len() {
+                self.sent += 1;
+            } else {
+                panic!("the line took half of a message");
+            }
+            sleep(MS);
+        }
+    }
+
+    fn recorded(&self) -> Vec<u64> {
+        let text = fs::read_to_string(self.path("lines.csv")).unwrap_or_default();
+        let numbers = text.lines().skip(1).filter_map(|row| row.rsplit_once("line ")?.1.trim_matches('"').parse().ok());
+        numbers.collect()
+    }
+
+    /// Waits until all that was sent is in the file, then checks that it is there once and in order.
+    fn check(&self) {
+        let start = Instant::now();
+        while (self.recorded().len() as u64) < self.sent && start.elapsed() < Duration::from_secs(10) {
+            sleep(10 * MS);
+        }
+        let log = fs::read_to_string(self.path("log")).unwrap_or_default();
+        assert_eq!(self.recorded(), (1..=self.sent).collect::<Vec<u64>>(), "{log}");
+    }
+
+    fn ask(&self, arguments: &[&str]) -> (bool, String) {
+        let socket = self.path("c.sock").display().to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pinring"));
+        command.args(arguments);
+        if matches!(arguments[0], "status" | "reload") {
+            command.arg(&socket)
+        } else {
+            command.args(["--system", &socket])
+        };
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    }
+
+    fn status(&self) -> Value {
+        let (_, text) = self.ask(&["status", "--json"]);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    fn pids(&self) -> Vec<(String, i64)> {
+        let status = self.status();
+        let workers = status["workers"].as_array().unwrap();
+        workers
+            .iter()
+            .map(|worker| (worker["name"].as_str().unwrap().to_owned(), worker["pid"].as_i64().unwrap_or(0)))
+            .collect()
+    }
+}
+
+/// Waits for the end of the program.
+fn end_of(child: &mut Child) -> ExitStatus {
+    child.wait().unwrap()
+}
+
+fn pid(child: &Child) -> i32 {
+    child.id() as i32
+}
+
+fn a_killed_supervisor_loses_nothing_if_its_descriptors_are_kept() {
+    let mut bench = Bench::new("");
+    let mut manager = Manager::new(bench.dir.path());
+    for round in 0..5 {
+        let mut child = bench.start(&mut manager);
+        manager.wait_for("READY=1");
+        bench.send(200 * MS);
+        manager.hear();
+        assert!(manager.kept().contains(&"segment") && manager.kept().contains(&"port.port"), "{:?}", manager.kept());
+        signal::kill_hard(pid(&child)).unwrap();
+        end_of(&mut child);
+        if round > 0 {
+            assert!(fs::read_to_string(bench.path("log")).unwrap().contains("going on where"));
+        }
+        // Nobody listens, but the line holds what comes.
+        bench.send(100 * MS);
+    }
+    let _child = Guard(bench.start(&mut manager));
+    bench.check();
+    println!("    {} lines over 5 kills of the supervisor", bench.sent);
+}
+
+/// Ends the program when the test ends.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn a_restart_by_the_manager_loses_nothing_and_keeps_the_port_open() {
+    let mut bench = Bench::new("");
+    let mut manager = Manager::new(bench.dir.path());
+    for _ in 0..3 {
+        let mut child = bench.start(&mut manager);
+        manager.wait_for("READY=1");
+        bench.send(150 * MS);
+        signal::terminate(pid(&child)).unwrap();
+        bench.send(100 * MS);
+        assert!(end_of(&mut child).success());
+        manager.hear();
+        for message in ["STATUS=", "WATCHDOG=1", "STOPPING=1", "EXTEND_TIMEOUT_USEC="] {
+            assert!(manager.heard.iter().any(|text| text.contains(message)), "{message}: {:?}", manager.heard);
+        }
+    }
+    let _child = Guard(bench.start(&mut manager));
+    bench.check();
+}
+
+fn a_segment_of_another_configuration_is_refused_and_said_so() {
+    let mut bench = Bench::new("");
+    let mut manager = Manager::new(bench.dir.path());
+    let mut child = bench.start(&mut manager);
+    manager.wait_for("READY=1");
+    bench.send(50 * MS);
+    bench.check();
+    signal::kill_hard(pid(&child)).unwrap();
+    end_of(&mut child);
+    manager.hear();
+    bench.configure("sync = \"2s\"\n");
+    let _child = Guard(bench.start(&mut manager));
+    manager.wait_for("READY=1");
+    let log = fs::read_to_string(bench.path("log")).unwrap();
+    assert!(log.contains("does not fit") && log.contains("0 messages of it are lost"), "{log}");
+    manager.hear();
+    assert_eq!(manager.kept().iter().filter(|name| **name == "segment").count(), 1);
+}
+
+fn a_killed_supervisor_without_a_manager_leaves_nothing_behind() {
+    let mut bench = Bench::new("");
+    let log = fs::File::create(bench.path("log")).unwrap();
+    let arguments = bench.arguments();
+    let start = || {
+        let log = log.try_clone().unwrap();
+        Command::new(env!("CARGO_BIN_EXE_pinring")).args(&arguments).stderr(log).spawn().unwrap()
+    };
+    let mut child = start();
+    while !bench.path("lines.csv").exists() {
+        bench.send(5 * MS);
+    }
+    let workers = children(child.id());
+    assert!(workers.len() >= 2, "{workers:?}");
+    let killed = Instant::now();
+    signal::kill_hard(pid(&child)).unwrap();
+    end_of(&mut child);
+    while workers.iter().any(|(pid, _)| Path::new(&format!("/proc/{pid}/exe")).exists()) {
+        assert!(killed.elapsed() < Duration::from_secs(20), "workers outlive their supervisor");
+        sleep(MS);
+    }
+    println!("    workers gone {:?} after the kill", killed.elapsed());
+    let before = fs::read_dir(bench.dir.path()).unwrap().count();
+    let _child = Guard(start());
+    while fs::read_dir(bench.dir.path()).unwrap().count() == before {
+        bench.send(5 * MS);
+        assert!(killed.elapsed() < Duration::from_secs(20), "no data again");
+    }
+    println!("    data again {:?} after the kill", killed.elapsed());
+}
+
+fn an_upgrade_loses_nothing_and_keeps_the_pid() {
+    let mut bench = Bench::new("");
+    let mut manager = Manager::new(bench.dir.path());
+    let child = Guard(bench.start(&mut manager));
+    manager.wait_for("READY=1");
+    let binary = bench.path("pinring-new");
+    fs::copy(env!("CARGO_BIN_EXE_pinring"), &binary).unwrap();
+    for _ in 0..3 {
+        bench.send(100 * MS);
+        let (ok, text) = bench.ask(&["upgrade", &binary.display().to_string()]);
+        assert!(ok && text.contains("goes on"), "{text}");
+        bench.send(50 * MS);
+    }
+    assert_eq!(bench.status()["pid"].as_u64().unwrap(), u64::from(child.0.id()));
+    let (ok, text) = bench.ask(&["upgrade", "/bin/true"]);
+    assert!(!ok && text.contains("no pinring"), "{text}");
+    bench.send(50 * MS);
+    bench.check();
+}
+
+fn a_reload_restarts_only_what_changed_and_a_bad_file_changes_nothing() {
+    let mut bench = Bench::new("");
+    let mut manager = Manager::new(bench.dir.path());
+    let _child = Guard(bench.start(&mut manager));
+    manager.wait_for("READY=1");
+    bench.send(50 * MS);
+    bench.check();
+    let before = bench.pids();
+    bench.configure("sync = \"2s\"\n");
+    let (ok, text) = bench.ask(&["reload"]);
+    assert!(ok && text.contains("changed: lines; restarts: record"), "{text}");
+    let after = wait_until(|| Some(bench.pids()).filter(|pids| pids[1] != before[1] && pids[1].1 != 0));
+    assert_eq!(before[0], after[0], "the port's worker did not change");
+    fs::write(bench.file(), "[[source]]\nname = 7\n").unwrap();
+    let (ok, text) = bench.ask(&["reload"]);
+    assert!(!ok && text.contains("x.toml:2:8") && text.contains("nothing was"), "{text}");
+    assert_eq!(bench.pids(), after);
+}
+
+fn a_reload_that_changes_the_graph_loses_nothing() {
+    let mut bench = Bench::new("");
+    let mut manager = Manager::new(bench.dir.path());
+    let _child = Guard(bench.start(&mut manager));
+    manager.wait_for("READY=1");
+    bench.send(100 * MS);
+    let dir = bench.dir.path().display().to_string();
+    let more = format!("[[sink]]\nname = \"second\"\ntype = \"csv\"\ninput = \"port\"\npath = \"{dir}/second.csv\"\n");
+    for graph in [more.as_str(), "", more.as_str()] {
+        bench.configure(graph);
+        let (ok, text) = bench.ask(&["reload"]);
+        assert!(ok, "{text}");
+        bench.send(100 * MS);
+    }
+    bench.check();
+    assert_eq!(bench.status()["nodes"].as_array().unwrap().len(), 3);
+}
+
+fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not come");
+        sleep(5 * MS);
+    }
+}
+
+fn a_stopped_source_lets_go_of_its_port_and_bytes_go_out_through_it() {
+    let mut bench = Bench::new("");
+    let mut manager = Manager::new(bench.dir.path());
+    let _child = Guard(bench.start(&mut manager));
+    manager.wait_for("READY=1");
+    bench.send(50 * MS);
+    bench.check();
+    let (ok, text) = bench.ask(&["send", "port", r"AT\r\n\x02"]);
+    assert!(ok, "{text}");
+    assert_eq!(wait_until(|| Some(bench.device.received()).filter(|bytes| !bytes.is_empty())), b"AT\r\n\x02");
+    assert!(bench.ask(&["stop", "port"]).0);
+    let settings = pinring::serial::PortSettings::default();
+    let port = wait_until(|| {
+        // The manager must let go of its copy, too.
+        manager.hear();
+        pinring::serial::Port::open(&bench.path("port"), &settings).ok()
+    });
+    assert!(bench.ask(&["send", "port", "x"]).1.contains("not open"));
+    drop(port);
+    assert!(bench.ask(&["start", "port"]).0);
+    wait_until(|| bench.ask(&["send", "port", "x"]).0.then_some(()));
+    bench.send(50 * MS);
+    bench.check();
+    assert!(bench.ask(&["restart", "nobody"]).1.contains("the nodes are: port, lines"));
+}
+
+fn hostile_clients_disturb_nothing() {
+    let mut bench = Bench::new("");
+    let mut manager = Manager::new(bench.dir.path());
+    let mut child = Guard(bench.start(&mut manager));
+    manager.wait_for("READY=1");
+    let socket = bench.path("c.sock");
+    let mut random = support::Random::new();
+    let mut clients: Vec<UnixStream> = Vec::new();
+    for round in 0..3000 {
+        if let Ok(client) = UnixStream::connect(&socket) {
+            client.set_nonblocking(true).unwrap();
+            clients.push(client);
+        }
+        let place = random.below(clients.len() as u64) as usize;
+        let bytes: Vec<u8> = (0..random.below(5000)).map(|_| (random.next() >> 32) as u8).collect();
+        let _ = clients[place].write(&bytes);
+        let _ = clients[place].write(b"{\"do\":\"status\"}\n");
+        if random.below(3) == 0 {
+            let _ = clients[place].read(&mut [0; 64]);
+        }
+        if clients.len() > 40 {
+            clients.swap_remove(place);
+        }
+        if round % 100 == 0 {
+            bench.send(2 * MS);
+        }
+    }
+    drop(clients);
+    bench.check();
+    assert!(child.0.try_wait().unwrap().is_none());
+    assert_eq!(bench.status()["degraded"], Value::Bool(false));
+    signal::terminate(pid(&child.0)).unwrap();
+    assert!(end_of(&mut child.0).success());
+}
+
+fn main() -> std::process::ExitCode {
+    support::run(
+        &[
+            (
+                "a_killed_supervisor_loses_nothing_if_its_descriptors_are_kept",
+                a_killed_supervisor_loses_nothing_if_its_descriptors_are_kept,
+            ),
+            (
+                "a_restart_by_the_manager_loses_nothing_and_keeps_the_port_open",
+                a_restart_by_the_manager_loses_nothing_and_keeps_the_port_open,
+            ),
+            (
+                "a_segment_of_another_configuration_is_refused_and_said_so",
+                a_segment_of_another_configuration_is_refused_and_said_so,
+            ),
+            (
+                "a_killed_supervisor_without_a_manager_leaves_nothing_behind",
+                a_killed_supervisor_without_a_manager_leaves_nothing_behind,
+            ),
+            ("an_upgrade_loses_nothing_and_keeps_the_pid", an_upgrade_loses_nothing_and_keeps_the_pid),
+            (
+                "a_reload_restarts_only_what_changed_and_a_bad_file_changes_nothing",
+                a_reload_restarts_only_what_changed_and_a_bad_file_changes_nothing,
+            ),
+            ("a_reload_that_changes_the_graph_loses_nothing", a_reload_that_changes_the_graph_loses_nothing),
+            (
+                "a_stopped_source_lets_go_of_its_port_and_bytes_go_out_through_it",
+                a_stopped_source_lets_go_of_its_port_and_bytes_go_out_through_it,
+            ),
+            ("hostile_clients_disturb_nothing", hostile_clients_disturb_nothing),
+        ],
+        120,
+    )
+}
