@@ -18,6 +18,13 @@ use crate::pipeline::{EdgeSpec, Graph, GraphError, NodeKind, NodeSpec, Overflow}
 /// A larger file is no configuration.
 const MAX_FILE: u64 = 1 << 20;
 
+/// Priorities of SCHED_FIFO; 99 is left to the supervisor and the kernel.
+const PRIORITY: &str = "a real-time priority from 1 to 98";
+
+fn is_priority(priority: &u8) -> bool {
+    (1..=98).contains(priority)
+}
+
 /// Where nodes are, in the order in which they are read.
 const SECTIONS: [&str; 3] = ["source", "stage", "sink"];
 
@@ -164,6 +171,11 @@ fn read(
         graph.wait = system.optional("wait").unwrap_or(graph.wait);
         system.finish();
     }
+    if let Some(realtime) = root.table("realtime") {
+        graph.realtime.priority = realtime.optional_where("priority", PRIORITY, is_priority);
+        graph.realtime.lock_memory = realtime.optional("lock_memory").unwrap_or(false);
+        realtime.finish();
+    }
     if let Some(supervisor) = root.table("supervisor") {
         supervision::supervisor(&mut graph.supervision, &supervisor);
     }
@@ -214,6 +226,7 @@ fn node(section: &str, table: &Table<'_>) -> Option<(NodeSpec, Vec<Range<usize>>
     });
     let core = table.optional("core");
     let wait = table.optional("wait");
+    let priority = table.optional_where("priority", PRIORITY, is_priority);
     let types: &[&str] = match section {
         "source" => &sources::TYPES,
         "stage" => &stages::TYPES,
@@ -225,7 +238,7 @@ fn node(section: &str, table: &Table<'_>) -> Option<(NodeSpec, Vec<Range<usize>>
         "stage" => stages::stage(kind, table),
         _ => sinks::sink(kind, table),
     };
-    Some((NodeSpec { name: name?, kind: kind?, inputs, worker, core, text: String::new(), wait }, places))
+    Some((NodeSpec { name: name?, kind: kind?, inputs, worker, core, priority, text: String::new(), wait }, places))
 }
 
 fn is_name(name: &str) -> bool {

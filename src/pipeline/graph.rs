@@ -1,6 +1,6 @@
 //! The graph as its author describes it: nodes, edges, and where they should run.
 
-use super::{Sink, Source, Stage, Supervision};
+use super::{Realtime, Sink, Source, Stage, Supervision};
 use crate::ring::{Overflow, Wait};
 
 /// One edge into a node.
@@ -42,6 +42,8 @@ pub struct NodeSpec {
     pub worker: Option<String>,
     /// The core its worker shall be pinned to.
     pub core: Option<usize>,
+    /// Real-time priority of its worker, 1 to 98; of several the highest counts. `None`: as [`Graph::realtime`] says.
+    pub priority: Option<u8>,
     /// What its author wrote of it, where there is such a text: a node is another one when this changes.
     pub text: String,
     /// How its worker waits; of several wishes the most awake counts. `None`: as [`Graph::wait`] says.
@@ -76,6 +78,8 @@ pub struct Graph {
     pub nodes: Vec<NodeSpec>,
     /// How workers are supervised.
     pub supervision: Supervision,
+    /// What workers get so that other programs do not keep them waiting.
+    pub realtime: Realtime,
     /// How workers wait for which no node wishes otherwise.
     pub wait: Wait,
 }
@@ -83,7 +87,12 @@ pub struct Graph {
 impl Default for Graph {
     /// Workers sleep as soon as there is nothing to do.
     fn default() -> Self {
-        Self { nodes: Vec::new(), supervision: Supervision::default(), wait: Wait::Sleep }
+        Self {
+            nodes: Vec::new(),
+            supervision: Supervision::default(),
+            realtime: Realtime::default(),
+            wait: Wait::Sleep,
+        }
     }
 }
 
@@ -127,6 +136,7 @@ impl Graph {
             inputs,
             worker: None,
             core: None,
+            priority: None,
             text: String::new(),
             wait: None,
         });

@@ -10,7 +10,7 @@ use super::regions::Regions;
 use super::system::System;
 use crate::prim::{AtomicU64, Ordering};
 use crate::ring::LaneWords;
-use crate::shm::{Access, Layout, RegionKind, Segment, SegmentError, SharedRef};
+use crate::shm::{Access, Comfort, Layout, RegionKind, Segment, SegmentError, SharedRef};
 
 /// Name of the segment among the heirlooms; no node is called so, because nodes' names are followed by a dot.
 const SEGMENT: &str = "segment";
@@ -106,7 +106,9 @@ pub(super) fn segment(
             Err(refused) => inheritance = refused,
         }
     }
-    let segment = Segment::create(&regions.layout)?;
+    // No first touch of a page shall cost a fault later; a refusal of the lock is said by the workers.
+    let comfort = Comfort { prefault: graph.realtime.lock_memory, ..Comfort::default() };
+    let segment = Segment::create_with(&regions.layout, comfort)?;
     let word: SharedRef<AtomicU64> = segment.shared(regions.identity);
     // ORDER(identity): Relaxed; nobody else knows the segment yet.
     word.store(identity, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use super::graph::{Graph, GraphError};
 use super::status::Status;
 use super::system::{SetupError, System};
 use crate::supervisor::{Event, Outcome, SuperviseError, Supervisor, Wish};
-use crate::sys::affinity;
+use crate::sys::{affinity, sched};
 use crate::topology::{Topology, TopologyError};
 
 /// Why a graph did not run.
@@ -74,11 +74,13 @@ impl System {
     ) -> Result<Report, SuperviseError> {
         // Not being able to move is no reason not to supervise.
         let before = affinity::allowed().and_then(|before| affinity::pin_to(self.plan.housekeeping).map(|()| before));
+        super::realtime::raise_supervisor(&self.realtime);
         let notify = std::rc::Rc::clone(&self.notify);
         let outcome = supervisor.run(self, &notify, observe);
         if let Ok(before) = before {
             // The caller's process is as it was: its next graph sees all of its cores.
             let _ = affinity::allow(&before);
+            let _ = sched::set_other();
         }
         let outcome = outcome?;
         Ok(Report { status: self.status(), outcome })

@@ -13,6 +13,7 @@ use super::heritage::{self, Estate, Inheritance};
 use super::last_words;
 use super::messages::{self, DESERTED, FORGET, KEEP, READY};
 use super::plan::Plan;
+use super::realtime::Wanted;
 use super::regions::Regions;
 use super::reload::{ConfigReader, Leave};
 use super::worker::{Ending, Run, Worker};
@@ -68,6 +69,8 @@ pub struct System {
     pub(super) deaths: Vec<Option<LastDeath>>,
     /// How each worker waits.
     pub(super) waits: Vec<Wait>,
+    /// What each worker gets so that other programs do not keep it waiting.
+    pub(super) realtime: Vec<Wanted>,
     pub(super) logs: Vec<LogReader>,
     pub(super) bells: Arc<Vec<EventFd>>,
     log_bell: EventFd,
@@ -145,6 +148,7 @@ impl System {
         let (segment, inheritance) = heritage::segment(&mut estate, &graph, &plan, &regions)?;
         let fits = estate.is_ours || matches!(inheritance, Inheritance::Taken { .. });
         let waits = (0..plan.workers.len()).map(|worker| plan.wait(worker, &graph)).collect();
+        let realtime = (0..plan.workers.len()).map(|worker| plan.realtime(worker, &graph)).collect();
         let texts = graph.nodes.iter().map(|node| node.text.clone()).collect();
         let mut nodes: Vec<(String, NodeKind)> = graph.nodes.into_iter().map(|node| (node.name, node.kind)).collect();
         let ports = nodes.iter_mut().map(|node| prepare(node, &mut estate, fits)).collect::<Result<Vec<_>, _>>()?;
@@ -162,6 +166,7 @@ impl System {
             asks: regions.nodes.iter().map(|node| segment.shared(node.ask)).collect(),
             deaths: vec![None; plan.workers.len()],
             waits,
+            realtime,
             logs: logs.collect(),
             bells: Arc::new(bells),
             log_bell: EventFd::new().map_err(SetupError::Bell)?,
@@ -355,6 +360,7 @@ impl Crew for System {
         let flight = self.flights[worker].clone();
         flight.note(monotonic_ns(), FlightEvent::Begin, None, self.words[worker].incarnation());
         last_words::on_abort(flight.clone());
+        self.realtime[worker].take(&name, self.words[worker].incarnation() == 1);
         match self.work_on(worker, &channel) {
             Ok(Ending::Done) => codes::DONE,
             Ok(Ending::Stopped) => codes::STOPPED,

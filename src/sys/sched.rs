@@ -1,0 +1,49 @@
+//! Real-time scheduling and memory that stays.
+
+use std::io;
+
+use nix::sys::mman::{MlockAllFlags, mlockall};
+
+/// Gives this process the real-time policy SCHED_FIFO at `priority` (1 to 99); what it forks has the usual one again.
+///
+/// # Errors
+/// PermissionDenied without CAP_SYS_NICE or a sufficient RLIMIT_RTPRIO; InvalidInput for a priority that does not exist.
+pub fn set_fifo(priority: u8) -> io::Result<()> {
+    set(libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, priority)
+}
+
+/// Gives this process the usual policy.
+///
+/// # Errors
+/// What sched_setscheduler(2) answered.
+pub fn set_other() -> io::Result<()> {
+    set(libc::SCHED_OTHER, 0)
+}
+
+fn set(policy: libc::c_int, priority: u8) -> io::Result<()> {
+    // SAFETY: all zeros are a valid `sched_param`.
+    let mut parameter: libc::sched_param = unsafe { std::mem::zeroed() };
+    parameter.sched_priority = priority.into();
+    // SAFETY: reads one `sched_param`; 0 is this process.
+    let result = unsafe { libc::sched_setscheduler(0, policy, &raw const parameter) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Keeps all memory of this process, now and later, out of swap.
+///
+/// # Errors
+/// PermissionDenied or OutOfMemory without CAP_IPC_LOCK or a sufficient RLIMIT_MEMLOCK.
+pub fn lock_memory() -> io::Result<()> {
+    Ok(mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_priority_that_does_not_exist_is_refused() {
+        assert_eq!(set_fifo(100).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        set_other().unwrap();
+    }
+}
