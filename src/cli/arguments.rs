@@ -115,6 +115,14 @@ pub(super) enum Verb {
     /// that does not accept the configuration changes nothing.
     #[command(after_help = "Example:\n  pinring upgrade ./pinring-new")]
     Upgrade(UpgradeArguments),
+    /// Print the systemd unit that runs a configuration as a service
+    ///
+    /// With readiness, watchdog, descriptors kept over a restart, an unprivileged user, and as few rights as serial ports and real-time
+    /// priorities need. It installs nothing by itself.
+    #[command(
+        after_help = "Example:\n  pinring install --print-unit station.toml | sudo tee /etc/systemd/system/pinring-station.service\n  sudo systemctl daemon-reload && sudo systemctl enable --now pinring-station"
+    )]
+    Install(InstallArguments),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  pinring completions bash > ~/.local/share/bash-completion/completions/pinring")]
     Completions {
@@ -227,6 +235,19 @@ pub(super) struct UpgradeArguments {
     /// The system; may be left out where only one runs
     #[arg(long, value_name = "SYSTEM")]
     pub(super) system: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct InstallArguments {
+    /// Print the unit
+    #[arg(long, required = true)]
+    pub(super) print_unit: bool,
+    /// Run as this user instead of one that systemd makes up
+    #[arg(long, value_name = "USER")]
+    pub(super) user: Option<String>,
+    /// The configuration
+    #[arg(value_name = "FILE.toml")]
+    pub(super) file: PathBuf,
 }
 
 #[derive(Args, Debug)]

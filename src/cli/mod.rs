@@ -7,6 +7,7 @@ mod check;
 mod columns;
 mod demo;
 mod generate;
+mod install;
 mod logger;
 mod observer;
 mod ports;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Verb::LogLevel(level) => ask::log_level(&level),
         Verb::Send(send) => ask::send(&send),
         Verb::Upgrade(upgrade) => ask::upgrade(&upgrade),
+        Verb::Install(install) => show(|out| install::print_unit(&install, out)),
         Verb::Completions { shell } => show(|out| generate::completions(shell, out)),
         Verb::Man => show(generate::man),
     };

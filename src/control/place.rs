@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::sys::unix_socket::fits;
 
+/// Where root's systems and services have their sockets.
+const SERVICES: &str = "/run/pinring";
+
 /// What decides where a socket goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surroundings {
@@ -52,7 +55,7 @@ impl Surroundings {
             return service.clone();
         }
         match &self.session {
-            _ if self.uid == 0 => "/run/pinring".into(),
+            _ if self.uid == 0 => SERVICES.into(),
             Some(session) => session.join("pinring"),
             None => format!("/tmp/pinring-{}", self.uid).into(),
         }
@@ -60,7 +63,9 @@ impl Surroundings {
 
     /// Where somebody who asks looks.
     fn search(&self) -> Vec<PathBuf> {
-        let mut all = vec![self.home(), "/run/pinring".into()];
+        let mut all = vec![self.home(), SERVICES.into()];
+        // Every service has a directory of its own.
+        all.extend(std::fs::read_dir(SERVICES).into_iter().flatten().flatten().map(|entry| entry.path()));
         all.extend(self.session.iter().map(|session| session.join("pinring")));
         all.push(format!("/tmp/pinring-{}", self.uid).into());
         all.dedup();
