@@ -8,8 +8,10 @@ use clap::{Args, Parser, Subcommand};
 const EXIT_CODES: &str = "\
 Exit codes:
   0   all went well
-  1   messages were lost without an explanation, or workers had to be killed at the end; status: the system is degraded
+  1   messages were lost without an explanation, or workers had to be killed at the end; status: the system is degraded;
+      doctor: something will cost data or time
   2   the command line is wrong
+  3   doctor: something cannot work like this
   70  it could not do what was asked (a file, a terminal, the system), or failures stopped it (escalate = \"exit\")
   78  the configuration is wrong; nothing was started";
 
@@ -115,6 +117,12 @@ pub(super) enum Verb {
     /// that does not accept the configuration changes nothing.
     #[command(after_help = "Example:\n  pinring upgrade ./pinring-new")]
     Upgrade(UpgradeArguments),
+    /// Look whether this machine is fit for recording, and print what would make it so
+    ///
+    /// Permissions, groups, UARTs, clock speed, power, heat, disks, the clock: for everything that is not as it should be, the command
+    /// that mends it. With a configuration, what that needs. Exit code 0, 1 (warnings) or 3 (faults).
+    #[command(after_help = "Examples:\n  pinring doctor station.toml\n  pinring doctor --latency 10s")]
+    Doctor(DoctorArguments),
     /// Print the systemd unit that runs a configuration as a service
     ///
     /// With readiness, watchdog, descriptors kept over a restart, an unprivileged user, and as few rights as serial ports and real-time
@@ -235,6 +243,19 @@ pub(super) struct UpgradeArguments {
     /// The system; may be left out where only one runs
     #[arg(long, value_name = "SYSTEM")]
     pub(super) system: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DoctorArguments {
+    /// A configuration; what it needs is looked at
+    #[arg(value_name = "FILE.toml")]
+    pub(super) file: Option<PathBuf>,
+    /// Measure for so long how late each core wakes a process, as cyclictest does
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(super) latency: Option<Duration>,
+    /// For machines
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -6,6 +6,7 @@ mod bytes;
 mod check;
 mod columns;
 mod demo;
+mod doctor;
 mod generate;
 mod install;
 mod logger;
@@ -28,8 +29,11 @@ use arguments::Verb;
 pub mod exit {
     /// All went well.
     pub const OK: u8 = 0;
-    /// It ran, but messages were lost without an explanation, or workers had to be killed at the end; `status`: the system is degraded.
+    /// It ran, but messages were lost without an explanation, or workers had to be killed at the end; `status`: the system is degraded;
+    /// `doctor`: something will cost data or time.
     pub const LOSS: u8 = 1;
+    /// `doctor`: something cannot work like this.
+    pub const FAULT: u8 = 3;
     /// It could not do what was asked: a file, a terminal, the system.
     pub const FAILED: u8 = 70;
     /// The configuration is wrong; nothing was started.
@@ -53,6 +57,7 @@ pub fn main() -> ExitCode {
         Verb::LogLevel(level) => ask::log_level(&level),
         Verb::Send(send) => ask::send(&send),
         Verb::Upgrade(upgrade) => ask::upgrade(&upgrade),
+        Verb::Doctor(doctor) => doctor::run(&doctor),
         Verb::Install(install) => show(|out| install::print_unit(&install, out)),
         Verb::Completions { shell } => show(|out| generate::completions(shell, out)),
         Verb::Man => show(generate::man),

@@ -341,6 +341,11 @@ pub trait Sink {
         Vec::new()
     }
 
+    /// The directory its files go to, if it writes files.
+    fn directory(&self) -> Option<std::path::PathBuf> {
+        None
+    }
+
     /// The files written so far, for the closing report (path, from `state`).
     fn files(&self, state: &[u8]) -> Vec<std::path::PathBuf> {
         let _ = state;

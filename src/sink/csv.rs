@@ -1,7 +1,7 @@
 //! CSV files: one row per message, RFC 4180.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::csv_lane::Lane;
@@ -183,6 +183,10 @@ impl Sink for Csv {
     }
 
     /// The newest file of each input; older parts are the lower numbers, dates and times beside it.
+    fn directory(&self) -> Option<PathBuf> {
+        Path::new(&self.options.path).parent().map(Path::to_owned)
+    }
+
     fn files(&self, state: &[u8]) -> Vec<PathBuf> {
         self.read_ledgers(state).iter().filter_map(|ledger| ledger.current.path().map(PathBuf::from)).collect()
     }

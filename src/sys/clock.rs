@@ -1,6 +1,7 @@
 //! The two clocks: one that never steps, one that people read.
 
-use nix::time::{ClockId, clock_gettime};
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
 /// CLOCK_MONOTONIC in nanoseconds since boot: never steps, never runs backwards.
 pub fn monotonic_ns() -> u64 {
@@ -10,6 +11,21 @@ pub fn monotonic_ns() -> u64 {
 /// CLOCK_MONOTONIC as it was at the last timer tick, some ms ago at most: a fifth of the price.
 pub fn coarse_ns() -> u64 {
     u64::try_from(read(ClockId::CLOCK_MONOTONIC_COARSE)).unwrap_or(0)
+}
+
+/// Sleeps until CLOCK_MONOTONIC reaches `at_ns`.
+///
+/// # Errors
+/// What clock_nanosleep(2) answered, but for a signal, after which it goes on.
+pub fn sleep_until(at_ns: u64) -> std::io::Result<()> {
+    let at = TimeSpec::from_duration(std::time::Duration::from_nanos(at_ns));
+    loop {
+        match clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &at) {
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+            Ok(_) => return Ok(()),
+        }
+    }
 }
 
 /// CLOCK_REALTIME in nanoseconds since 1970: may step when the clock is set.

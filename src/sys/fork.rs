@@ -39,11 +39,6 @@ pub fn own_uid() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
-/// Whether this machine has a group of that name.
-pub fn has_group(name: &str) -> bool {
-    matches!(nix::unistd::Group::from_name(name), Ok(Some(_)))
-}
-
 /// The pid of this process's parent; 1 or a subreaper's once the parent has ended.
 pub fn parent_pid() -> i32 {
     nix::unistd::getppid().as_raw()

@@ -4,6 +4,8 @@
 //! [`std::io::Error`], which carries the errno and nothing else: the caller knows the object and
 //! says so.
 
+pub mod access;
+pub mod adjtime;
 pub mod affinity;
 pub mod clock;
 pub mod epoll;
@@ -25,9 +27,11 @@ pub mod pidfd;
 pub mod pipe;
 pub mod prctl;
 pub mod pty;
+pub mod rlimit;
 pub mod sched;
 pub mod signal;
 pub mod socket;
+pub mod statvfs;
 pub mod stderr;
 pub mod termination;
 pub mod termios;

@@ -1,0 +1,287 @@
+//! Workers killed again and again: what it costs, and that nothing is left of it. `scripts/torture` runs the long form.
+//!
+//! `PINRING_KILLS` and `PINRING_DEATHS` say how many.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking; its numbers are small"
+)]
+
+mod support;
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use pinring::message::{Field, FieldType, Header, Record, Schema};
+use pinring::pipeline::{Emitter, Graph, Input, Output, PlanError, Poll, Sink, Source, SourceIo, Stage, System};
+use pinring::supervisor::{Event, Wish};
+use pinring::sys::clock::monotonic_ns;
+use pinring::sys::signal;
+use pinring::topology::Topology;
+
+use support::length_file::LengthFile;
+
+fn numbers() -> Schema {
+    Schema::new(vec![Field::new("n", "", FieldType::I64), Field::new("sum", "", FieldType::I64)]).unwrap()
+}
+
+fn count_from(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Emits 1, 2, 3 ...: so many a millisecond.
+struct Count {
+    burst: i64,
+}
+
+impl Source for Count {
+    fn kind(&self) -> &'static str {
+        "count"
+    }
+
+    fn plan(&mut self) -> Result<Output, PlanError> {
+        Ok(Output { schema: numbers(), state_size: 8, max_per_step: 8, rate: 10_000.0 })
+    }
+
+    fn resume(&mut self, _: &mut [u8], _: &mut dyn SourceIo) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn poll(&mut self, state: &mut [u8], out: &mut Emitter<'_>, io: &mut dyn SourceIo) -> io::Result<Poll> {
+        if io.is_draining() {
+            return Ok(Poll::Finished);
+        }
+        let count: &mut i64 = &mut bytemuck::cast_slice_mut(state)[0];
+        out.stamp(Header { arrived_ns: io.now_ns(), ..Header::default() });
+        while out.room() > 0 {
+            *count += 1;
+            let n = *count;
+            out.emit(|record| record.set_i64(0, n));
+            if n % self.burst == 0 {
+                return Ok(Poll::Until(io.now_ns() + 1_000_000));
+            }
+        }
+        Ok(Poll::Ready)
+    }
+}
+
+struct Sum;
+
+impl Stage for Sum {
+    fn kind(&self) -> &'static str {
+        "sum"
+    }
+
+    fn plan(&mut self, inputs: &[Input<'_>]) -> Result<Output, PlanError> {
+        Ok(Output { schema: inputs[0].schema.clone(), state_size: 8, max_per_step: 1, rate: inputs[0].rate })
+    }
+
+    fn process(&self, _: usize, record: &Record<'_>, state: &mut [u8], out: &mut Emitter<'_>) {
+        let sum: &mut i64 = &mut bytemuck::cast_slice_mut(state)[0];
+        let n = record.i64(0).unwrap();
+        *sum = sum.wrapping_add(n);
+        let sum = *sum;
+        out.emit(|record| {
+            record.set_i64(0, n);
+            record.set_i64(1, sum);
+        });
+    }
+}
+
+/// Records each message as three words: number, sum, and when its source committed it.
+struct Words(LengthFile);
+
+impl Sink for Words {
+    fn kind(&self) -> &'static str {
+        "words"
+    }
+
+    fn plan(&mut self, _: &[Input<'_>]) -> Result<usize, PlanError> {
+        Ok(8)
+    }
+
+    fn resume(&mut self, state: &mut [u8]) -> io::Result<()> {
+        self.0.resume(state)
+    }
+
+    fn write(&mut self, _: usize, record: &Record<'_>, _: &mut [u8]) -> io::Result<()> {
+        let words = [record.i64(0).unwrap(), record.i64(1).unwrap_or(0), record.header().sent_ns as i64];
+        self.0.buffer.extend_from_slice(bytemuck::cast_slice(&words));
+        Ok(())
+    }
+
+    fn flush(&mut self, state: &mut [u8]) -> io::Result<()> {
+        self.0.flush(state)
+    }
+}
+
+fn open_descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Resident memory that is this process's own, KiB.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn zombies() -> usize {
+    let own = pinring::sys::fork::own_pid();
+    let stats =
+        fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    stats.filter(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(&format!(" Z {own} ")))).count()
+}
+
+/// Whoever is ready is killed, one after another at random: nothing is lost, doubled, or left behind.
+fn kills_under_load_lose_nothing_and_leave_nothing_behind() {
+    let kills = count_from("PINRING_KILLS", 300);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("words");
+    let mut graph = Graph::new();
+    graph.source("count", Count { burst: 64 }).on_worker("count");
+    graph.stage("sum", ["count"], Sum).on_worker("sum");
+    graph.sink("words", ["sum"], Words(LengthFile::new(&path))).on_worker("words");
+    graph.supervision.backoff_min = Duration::from_millis(1);
+    graph.supervision.backoff_max = Duration::from_millis(1);
+    graph.supervision.intensity.restarts = u32::MAX;
+    let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
+    let mut system = System::set_up(graph, plan).unwrap();
+    let supervisor = system.supervisor(Duration::from_millis(1));
+    let (mut random, mut killed, mut before) = (support::Random::new(), 0, None);
+    let mut most_zombies = 0;
+    let mut after = (0, 0);
+    let report = system
+        .supervise(supervisor, |system, event| {
+            if !matches!(event, Event::Tick) {
+                return Wish::Continue;
+            }
+            let status = system.status();
+            let all_ready = status.workers.iter().all(|worker| worker.pid.is_some() && worker.ready_at_ns.is_some());
+            // What memory and descriptors a supervisor takes is known once it has done everything a few times.
+            if before.is_none() && all_ready && killed >= kills / 10 {
+                before = Some((open_descriptors(), resident()));
+            }
+            if killed >= kills {
+                if !all_ready {
+                    return Wish::Continue;
+                }
+                after = (open_descriptors(), resident());
+                most_zombies = zombies();
+                return Wish::Stop;
+            }
+            let victim = &status.workers[random.below(status.workers.len() as u64) as usize];
+            if let Some(pid) = victim.pid.filter(|_| victim.ready_at_ns.is_some()) {
+                if signal::kill_hard(pid).is_ok() {
+                    killed += 1;
+                }
+            }
+            Wish::Continue
+        })
+        .unwrap();
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!(bytes.len() % 24, 0, "the file ends within a message");
+    let mut sum: i64 = 0;
+    for (index, row) in bytes.chunks_exact(24).enumerate() {
+        let [n, total, _]: [i64; 3] = bytemuck::pod_read_unaligned(row);
+        sum = sum.wrapping_add(index as i64 + 1);
+        assert_eq!((n, total), (index as i64 + 1, sum), "lost or doubled");
+    }
+    let (fds, rss) = before.unwrap();
+    println!(
+        "    {killed} kills, {} messages, 0 lost, 0 doubled; descriptors {fds} -> {}, memory {rss} -> {} KiB, zombies {most_zombies}",
+        bytes.len() / 24,
+        after.0,
+        after.1
+    );
+    assert_eq!((report.outcome.killed, report.unexplained_loss()), (0, 0));
+    // The spare and a worker on its way may be there or not: each has a pidfd and a line.
+    assert!(after.0 <= fds + 2, "descriptors leak");
+    assert!(after.1 <= rss + 64, "memory leaks");
+    assert!(most_zombies <= 1, "zombies");
+}
+
+/// A process that kills `pid` at once and says when.
+fn killer(pid: i32) -> u64 {
+    let at = monotonic_ns();
+    signal::kill_hard(pid).unwrap();
+    at
+}
+
+fn percentile(sorted: &[u64], percent: usize) -> u64 {
+    sorted[(sorted.len() * percent).div_ceil(100).saturating_sub(1)]
+}
+
+/// How soon a death is noticed, and how soon the dead worker's successor commits its first message.
+fn deaths_are_noticed_and_repaired_fast() {
+    let deaths = count_from("PINRING_DEATHS", 8);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("words");
+    let mut graph = Graph::new();
+    graph.source("count", Count { burst: 1 }).on_worker("count");
+    graph.sink("words", ["count"], Words(LengthFile::new(&path))).on_worker("words");
+    graph.supervision.intensity.restarts = u32::MAX;
+    let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
+    let mut system = System::set_up(graph, plan).unwrap();
+    let supervisor = system.supervisor(Duration::from_millis(100));
+    let mut kills: Vec<u64> = Vec::new();
+    let mut noticed: Vec<u64> = Vec::new();
+    system
+        .supervise(supervisor, |system, event| {
+            match event {
+                Event::Ended { worker: 0, .. } if noticed.len() < kills.len() => {
+                    noticed.push(monotonic_ns() - kills[kills.len() - 1]);
+                }
+                Event::Tick => {
+                    let status = system.status();
+                    let worker = &status.workers[0];
+                    let good = worker.ready_at_ns.is_some_and(|at| monotonic_ns() > at + 1_050_000_000);
+                    if kills.len() as u64 == deaths && noticed.len() == kills.len() && good {
+                        return Wish::Stop;
+                    }
+                    if let Some(pid) = worker.pid.filter(|_| good && (kills.len() as u64) < deaths) {
+                        kills.push(killer(pid));
+                    }
+                }
+                _ => {}
+            }
+            Wish::Continue
+        })
+        .unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let sent: Vec<u64> =
+        bytes.chunks_exact(24).map(|row| bytemuck::pod_read_unaligned::<[i64; 3]>(row)[2] as u64).collect();
+    let mut again: Vec<u64> = kills
+        .iter()
+        .map(|at| {
+            // The dead may have committed a last one just before the signal reached it: the gap is what counts.
+            let first = sent.partition_point(|sent| sent <= at);
+            let late =
+                sent[first..].iter().take(4).zip(sent[first - 1..].iter()).max_by_key(|(next, last)| *next - *last);
+            late.map_or(0, |(next, _)| next - at)
+        })
+        .collect();
+    noticed.sort_unstable();
+    again.sort_unstable();
+    let of =
+        |times: &[u64]| format!("p50 {} us, p99 {} us", percentile(times, 50) / 1000, percentile(times, 99) / 1000);
+    println!("    {deaths} deaths: noticed {}; first message again {}", of(&noticed), of(&again));
+    assert_eq!(noticed.len() as u64, deaths);
+}
+
+fn main() -> std::process::ExitCode {
+    support::run(
+        &[
+            (
+                "kills_under_load_lose_nothing_and_leave_nothing_behind",
+                kills_under_load_lose_nothing_and_leave_nothing_behind,
+            ),
+            ("deaths_are_noticed_and_repaired_fast", deaths_are_noticed_and_repaired_fast),
+        ],
+        3600,
+    )
+}
