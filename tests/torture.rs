@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use pinring::message::{Field, FieldType, Header, Record, Schema};
 use pinring::pipeline::{Emitter, Graph, Input, Output, PlanError, Poll, Sink, Source, SourceIo, Stage, System};
+use pinring::ring::Wait;
 use pinring::supervisor::{Event, Wish};
 use pinring::sys::clock::monotonic_ns;
 use pinring::sys::signal;
@@ -33,9 +34,10 @@ fn count_from(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// Emits 1, 2, 3 ...: so many a millisecond.
+/// Emits 1, 2, 3 ...: so many, then a pause.
 struct Count {
     burst: i64,
+    pause_ns: u64,
 }
 
 impl Source for Count {
@@ -62,7 +64,7 @@ impl Source for Count {
             let n = *count;
             out.emit(|record| record.set_i64(0, n));
             if n % self.burst == 0 {
-                return Ok(Poll::Until(io.now_ns() + 1_000_000));
+                return Ok(Poll::Until(io.now_ns() + self.pause_ns));
             }
         }
         Ok(Poll::Ready)
@@ -143,7 +145,7 @@ fn kills_under_load_lose_nothing_and_leave_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("words");
     let mut graph = Graph::new();
-    graph.source("count", Count { burst: 64 }).on_worker("count");
+    graph.source("count", Count { burst: 64, pause_ns: 1_000_000 }).on_worker("count");
     graph.stage("sum", ["count"], Sum).on_worker("sum");
     graph.sink("words", ["sum"], Words(LengthFile::new(&path))).on_worker("words");
     graph.supervision.backoff_min = Duration::from_millis(1);
@@ -222,7 +224,8 @@ fn deaths_are_noticed_and_repaired_fast() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("words");
     let mut graph = Graph::new();
-    graph.source("count", Count { burst: 1 }).on_worker("count");
+    // It does not sleep: a sleep of a millisecond between two messages would be all that is seen.
+    graph.source("count", Count { burst: 1, pause_ns: 50_000 }).on_worker("count").waiting(Wait::Busy);
     graph.sink("words", ["count"], Words(LengthFile::new(&path))).on_worker("words");
     graph.supervision.intensity.restarts = u32::MAX;
     let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
@@ -233,8 +236,8 @@ fn deaths_are_noticed_and_repaired_fast() {
     system
         .supervise(supervisor, |system, event| {
             match event {
-                Event::Ended { worker: 0, .. } if noticed.len() < kills.len() => {
-                    noticed.push(monotonic_ns() - kills[kills.len() - 1]);
+                Event::Ended { worker: 0, noticed_ns, .. } if noticed.len() < kills.len() => {
+                    noticed.push(noticed_ns - kills[kills.len() - 1]);
                 }
                 Event::Tick => {
                     let status = system.status();

@@ -28,7 +28,7 @@ pub fn log_event(system: &System, event: &Event<'_>) {
         Event::Started { worker, pid, incarnation } => {
             log::info!("worker `{}` started again (start {incarnation}), pid {pid}", system.name(*worker));
         }
-        Event::Ended { worker, pid, cause, restart_in } => log_end(system, *worker, *pid, *cause, *restart_in),
+        Event::Ended { worker, pid, cause, restart_in, .. } => log_end(system, *worker, *pid, *cause, *restart_in),
         Event::SpawnFailed { error, .. } => {
             log::error!("{error}; that counts as a failed start, and it is tried again");
         }

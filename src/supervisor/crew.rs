@@ -116,6 +116,8 @@ pub enum Event<'a> {
         pid: i32,
         /// Why.
         cause: ExitCause,
+        /// When its end was noticed, CLOCK_MONOTONIC in ns.
+        noticed_ns: u64,
         /// How long until it is started again; `None`: it is done.
         restart_in: Option<Duration>,
     },

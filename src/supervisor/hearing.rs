@@ -107,7 +107,8 @@ impl<C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'_, C, O> {
     fn reap(&mut self, worker: usize) -> Result<(), SuperviseError> {
         let Some(Some(hand)) = self.hands.get(worker) else { return Ok(()) };
         let (pid, hang) = (hand.child.pid, hand.hang);
-        let Some(ended) = wait::reap(pid).map_err(doing("reaping a worker"))? else { return Ok(()) };
+        let noticed_ns = monotonic_ns();
+        let Some(ended) = wait::peek(pid).map_err(doing("looking at an end"))? else { return Ok(()) };
         let cause = ExitCause(ended);
         // Closes pidfd and channel, which also takes them out of the epoll set.
         self.hands[worker] = None;
@@ -123,12 +124,14 @@ impl<C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'_, C, O> {
         let place = self.events.len();
         let now = monotonic_ns();
         self.feed(Input::Ended(worker, end));
+        // Its successor is at work: now there is time for the kernel's last errands.
+        wait::reap(pid).map_err(doing("reaping a worker"))?;
         let due = match self.state.life(worker) {
             Life::Running { .. } => Some(now),
             life => life.start_due(),
         };
         let restart_in = due.map(|due| Duration::from_nanos(due.saturating_sub(now)));
-        self.events.insert(place, Event::Ended { worker, pid, cause, restart_in });
+        self.events.insert(place, Event::Ended { worker, pid, cause, noticed_ns, restart_in });
         // The dead worker may have published without ringing: its neighbours look for themselves.
         self.crew.wake_all();
         Ok(())

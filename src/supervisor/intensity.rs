@@ -6,7 +6,7 @@ use std::time::Duration;
 /// At most `restarts` within `within`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intensity {
-    /// So many are allowed.
+    /// So many are allowed; `u32::MAX`: any number.
     pub restarts: u32,
     /// In any window of this length, both ends included.
     pub within: Duration,
@@ -28,6 +28,9 @@ pub(super) struct Window {
 impl Window {
     /// Counts a restart at `now_ns`; false if it is one too many.
     pub(super) fn add(&mut self, limit: Intensity, now_ns: u64) -> bool {
+        if limit.restarts == u32::MAX {
+            return true;
+        }
         let within = u64::try_from(limit.within.as_nanos()).unwrap_or(u64::MAX);
         self.at_ns.push(now_ns);
         self.at_ns.retain(|then| now_ns <= then.saturating_add(within));

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
 /// How a process ended.
@@ -19,14 +19,27 @@ pub enum Ended {
     },
 }
 
+/// How the child `pid` ended, if it has; it stays to be [reaped](reap), which takes its time.
+///
+/// # Errors
+/// What waitid(2) answered.
+pub fn peek(pid: i32) -> io::Result<Option<Ended>> {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    Ok(ended(waitid(Id::Pid(Pid::from_raw(pid)), flags)?))
+}
+
 /// Reaps the child `pid` if it has ended.
 ///
 /// # Errors
 /// What waitpid(2) answered.
 pub fn reap(pid: i32) -> io::Result<Option<Ended>> {
-    Ok(match waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG))? {
+    Ok(ended(waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG))?))
+}
+
+fn ended(status: WaitStatus) -> Option<Ended> {
+    match status {
         WaitStatus::Exited(_, code) => Some(Ended::Code(code)),
         WaitStatus::Signaled(_, signal, core) => Some(Ended::Signal { number: signal as i32, core }),
         _ => None,
-    })
+    }
 }
