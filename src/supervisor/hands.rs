@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use super::crew::Crew;
 use super::vigil::Hang;
 use crate::process::{Child, Identity, SpawnError, become_worker, codes, spawn, spawn_spare, wake_spare};
+use crate::sys::affinity;
 use crate::sys::epoll::Epoll;
 use crate::sys::socket::Channel;
 use crate::sys::wait;
@@ -68,8 +69,10 @@ impl Spare {
     }
 
     /// Has the spare become `worker`; `None` if there is none.
-    pub(super) fn wake(&mut self, worker: usize, epoll: &Epoll) -> Option<Hand> {
+    pub(super) fn wake(&mut self, worker: usize, core: usize, epoll: &Epoll) -> Option<Hand> {
         let hand = self.ready.take()?;
+        // It pins itself, too; but so it wakes up where it belongs, which saves it the way.
+        let _ = affinity::pin_process(hand.child.pid, core);
         // It is watched under the worker's token from now on.
         let _ = epoll.remove(&hand.child.pidfd);
         match wake_spare(&hand.channel, worker) {

@@ -223,7 +223,7 @@ impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
             self.spare.discard();
         }
         self.crew.words(worker).begin(self.command(), monotonic_ns());
-        let hand = match self.spare.wake(worker, &self.epoll) {
+        let hand = match self.spare.wake(worker, self.crew.core(worker), &self.epoll) {
             Some(hand) => Ok(hand),
             None => fork_worker(self.crew, worker),
         };

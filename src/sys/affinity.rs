@@ -5,6 +5,16 @@ use std::io;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
+/// Pins another process of ours to `cpu`. One that sleeps wakes up there, without having to move.
+///
+/// # Errors
+/// As [`pin_to`]; ESRCH if it has gone.
+pub fn pin_process(pid: i32, cpu: usize) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(cpu)?;
+    Ok(sched_setaffinity(Pid::from_raw(pid), &set)?)
+}
+
 /// Pins the calling process (which has one thread) to hardware thread `cpu`.
 ///
 /// # Errors
