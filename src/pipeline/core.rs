@@ -19,9 +19,19 @@ use crate::trace::{FlightEvent, FlightWords, HistogramWords};
 const STEP: usize = 0;
 const FINISHED: usize = 1;
 
-/// A lane's words make no sense: an error of this worker, with the node's name.
-pub(super) fn corrupt(node: &str) -> impl Fn(Corrupt) -> io::Error {
-    move |error| io::Error::new(io::ErrorKind::InvalidData, format!("node `{node}`: ring damaged: {error}"))
+/// A lane whose other end has written what it cannot mean.
+#[derive(Debug, thiserror::Error)]
+#[error("node `{node}`: ring damaged: {source}")]
+pub(super) struct Damaged {
+    node: String,
+    /// The edge.
+    pub(super) edge: usize,
+    source: Corrupt,
+}
+
+/// A lane's words make no sense: an error of this worker, which the supervisor learns about.
+pub(super) fn corrupt(node: &str, edge: usize) -> impl Fn(Corrupt) -> io::Error {
+    move |source| io::Error::new(io::ErrorKind::InvalidData, Damaged { node: node.to_owned(), edge, source })
 }
 
 /// The part of a running node that does not depend on what it does.
@@ -80,16 +90,16 @@ impl Core {
         let (step, _) = Transaction::recover(words, targets);
         // Only now: the recovery may have moved the positions that the cursors start from.
         let schema_of = |node: usize| Arc::new(plan.nodes[node].schema.clone().expect("only sinks have no schema"));
-        let inlets = planned.inputs.iter().enumerate().map(|(place, edge)| {
-            let (lane, edge, target) = (regions.lanes[*edge], &plan.edges[*edge], first + TARGETS_PER_LANE * place);
+        let inlets = planned.inputs.iter().enumerate().map(|(place, index)| {
+            let (lane, edge, target) = (regions.lanes[*index], &plan.edges[*index], first + TARGETS_PER_LANE * place);
             let producer = plan.nodes[edge.from].worker;
-            Inlet::new(segment, edge, lane, schema_of(edge.from), producer, BATCH, target)
+            Inlet::new(segment, edge, lane, schema_of(edge.from), producer, BATCH, target).of_edge(*index)
         });
         let inlets: Vec<Inlet> = inlets.collect();
         let first = first + TARGETS_PER_LANE * inlets.len();
-        let outlets = planned.outputs.iter().enumerate().map(|(place, edge)| {
-            let (lane, edge, target) = (regions.lanes[*edge], &plan.edges[*edge], first + TARGETS_PER_LANE * place);
-            Outlet::new(segment, edge, lane, plan.nodes[edge.to].worker, target)
+        let outlets = planned.outputs.iter().enumerate().map(|(place, index)| {
+            let (lane, edge, target) = (regions.lanes[*index], &plan.edges[*index], first + TARGETS_PER_LANE * place);
+            Outlet::new(segment, edge, lane, plan.nodes[edge.to].worker, target).of_edge(*index)
         });
         let outlets: Vec<Outlet> = outlets.collect();
         if step.current(FINISHED) != 0 {
@@ -123,7 +133,7 @@ impl Core {
     pub(super) fn room(&mut self, want: usize) -> io::Result<usize> {
         let mut room = self.buffer.len() * 8 / self.stride;
         for outlet in &mut self.outlets {
-            room = room.min(outlet.room(want).map_err(corrupt(&self.name))?);
+            room = room.min(outlet.room(want).map_err(corrupt(&self.name, outlet.edge))?);
         }
         Ok(room)
     }
@@ -154,7 +164,7 @@ impl Core {
         let (stride, step) = (self.stride, &mut self.step);
         let buffer: &[u8] = &bytemuck::cast_slice(&self.buffer)[..emitted * stride];
         for outlet in &mut self.outlets {
-            outlet.write(buffer.chunks_exact(stride), step).map_err(corrupt(&self.name))?;
+            outlet.write(buffer.chunks_exact(stride), step).map_err(corrupt(&self.name, outlet.edge))?;
         }
         for (inlet, count) in self.inlets.iter().zip(takes) {
             if *count > 0 {
@@ -204,7 +214,7 @@ impl Core {
     /// Whether all inputs have ended.
     pub(super) fn inputs_over(&mut self) -> io::Result<bool> {
         for inlet in &mut self.inlets {
-            if !inlet.is_over().map_err(corrupt(&self.name))? {
+            if !inlet.is_over().map_err(corrupt(&self.name, inlet.edge))? {
                 return Ok(false);
             }
         }

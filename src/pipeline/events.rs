@@ -42,6 +42,13 @@ pub fn log_event(system: &System, event: &Event<'_>) {
                 "DEGRADED: worker `{name}` failed too often and is in quarantine: one try a minute; when mended: pinring restart {name}"
             );
         }
+        Event::Fenced { worker } => {
+            log::error!(
+                "worker `{}` has written what makes no sense into its rings: it is ended; its nodes start afresh, and what they had sent \
+                 but nobody had read is lost",
+                system.name(*worker)
+            );
+        }
         Event::Released { worker } => {
             log::info!("worker `{}` has worked for a while and is out of quarantine", system.name(*worker));
         }

@@ -41,6 +41,8 @@ pub(super) struct Inlet {
     first: u64,
     head_target: usize,
     skipped_target: usize,
+    /// Which edge it is.
+    pub(super) edge: usize,
     /// The producer's worker, if it is another.
     pub(super) peer: Option<usize>,
 }
@@ -67,8 +69,14 @@ impl Inlet {
             first: 0,
             head_target: first_target,
             skipped_target: first_target + 1,
+            edge: 0,
             peer: edge.crosses.then_some(producer),
         }
+    }
+
+    /// Notes which edge it is.
+    pub(super) fn of_edge(self, edge: usize) -> Self {
+        Self { edge, ..self }
     }
 
     /// Looks for at most `max` messages (the batch at most).
@@ -176,6 +184,8 @@ pub(super) struct Outlet {
     overflow: Overflow,
     tail_target: usize,
     dropped_target: usize,
+    /// Which edge it is.
+    pub(super) edge: usize,
     /// The consumer's worker, if it is another.
     pub(super) peer: Option<usize>,
 }
@@ -196,8 +206,14 @@ impl Outlet {
             overflow: edge.overflow,
             tail_target: first_target,
             dropped_target: first_target + 1,
+            edge: 0,
             peer: edge.crosses.then_some(consumer),
         }
+    }
+
+    /// Notes which edge it is.
+    pub(super) fn of_edge(self, edge: usize) -> Self {
+        Self { edge, ..self }
     }
 
     /// How many messages a step may emit as far as this lane is concerned.

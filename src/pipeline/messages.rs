@@ -15,6 +15,9 @@ pub(super) const DESERTED: u8 = 3;
 /// All of the worker's nodes are ready.
 pub(super) const READY: u8 = 4;
 
+/// The other end of the lane with that number has written what it cannot mean.
+pub(super) const MAD: u8 = 5;
+
 /// Sends one message.
 pub(super) fn tell(channel: &Channel, what: u8, node: u32, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
     let mut message = [what, 0, 0, 0, 0];

@@ -12,6 +12,9 @@ mod autopsy;
 mod core;
 mod emitter;
 mod events;
+mod fence;
+#[cfg(test)]
+mod fence_tests;
 mod graph;
 mod heritage;
 mod lane;

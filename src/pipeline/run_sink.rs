@@ -119,7 +119,7 @@ impl<'n> SinkRun<'n> {
     /// Whether an input has ended, or its ring is half full.
     fn is_pressed(&mut self) -> io::Result<bool> {
         for inlet in &mut self.core.inlets {
-            let waiting = inlet.waiting().map_err(corrupt(&self.core.name))?;
+            let waiting = inlet.waiting().map_err(corrupt(&self.core.name, inlet.edge))?;
             if waiting >= half(inlet) || (waiting > 0 && inlet.is_closed()) {
                 return Ok(true);
             }

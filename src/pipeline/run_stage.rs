@@ -96,7 +96,7 @@ impl<'n> StageRun<'n> {
 pub(super) fn fill(core: &mut Core, takes: &mut [usize], mut budget: usize) -> io::Result<bool> {
     let whole = budget;
     for (inlet, take) in core.inlets.iter_mut().zip(takes) {
-        *take = inlet.fill(budget).map_err(corrupt(&core.name))?;
+        *take = inlet.fill(budget).map_err(corrupt(&core.name, inlet.edge))?;
         budget -= *take;
     }
     Ok(budget < whole)
@@ -105,7 +105,7 @@ pub(super) fn fill(core: &mut Core, takes: &mut [usize], mut budget: usize) -> i
 /// Whether any inlet has a message.
 pub(super) fn any_waiting(core: &mut Core) -> io::Result<bool> {
     for inlet in &mut core.inlets {
-        if inlet.waiting().map_err(corrupt(&core.name))? > 0 {
+        if inlet.waiting().map_err(corrupt(&core.name, inlet.edge))? > 0 {
             return Ok(true);
         }
     }

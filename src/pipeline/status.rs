@@ -107,7 +107,7 @@ impl System {
             to: planned.to,
             published: tail,
             consumed: head.saturating_sub(skipped),
-            dropped: dropped + skipped,
+            dropped: dropped.saturating_add(skipped),
             waiting: tail.saturating_sub(head),
         }
     }
@@ -119,7 +119,9 @@ impl System {
             words.summary()
         };
         let inputs = || planned.inputs.iter().map(|edge| &edges[*edge]);
-        let (lag, dropped) = (inputs().map(|edge| edge.waiting).sum(), inputs().map(|edge| edge.dropped).sum());
+        // A worker gone mad may have written any of them.
+        let sum = |of: fn(&EdgeStatus) -> u64| inputs().map(of).fold(0, u64::saturating_add);
+        let (lag, dropped) = (sum(|edge| edge.waiting), sum(|edge| edge.dropped));
         let intent: SharedRef<IntentWords> = self.segment.shared(regions.intent);
         NodeStatus {
             name: planned.name.clone(),

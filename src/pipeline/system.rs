@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::autopsy::LastDeath;
 use super::core::Core;
+use super::fence;
 use super::graph::{Graph, GraphError, NodeKind, NodeSpec};
 use super::heritage::{self, Estate, Inheritance};
 use super::last_words;
-use super::messages::{self, DESERTED, FORGET, KEEP, READY};
+use super::messages::{self, DESERTED, FORGET, KEEP, MAD, READY};
 use super::plan::Plan;
 use super::realtime::Wanted;
 use super::regions::Regions;
@@ -82,6 +83,10 @@ pub struct System {
     pub(super) reader: Option<ConfigReader>,
     /// Nodes of a new configuration that take the place of the old ones when their worker starts next.
     pub(super) changes: Vec<(usize, NodeSpec)>,
+    /// For each worker whether it has a process.
+    pub(super) alive: Vec<bool>,
+    /// Workers gone mad whose words have not been put right yet.
+    pub(super) mad: Vec<usize>,
     /// Why the workers were stopped.
     pub(super) leave: Option<Leave>,
     pub(super) control: Option<Server>,
@@ -173,6 +178,8 @@ impl System {
             deserted: vec![false; plan.nodes.len()],
             reader: None,
             changes: Vec::new(),
+            alive: vec![false; plan.workers.len()],
+            mad: Vec::new(),
             leave: None,
             control: None,
             origin: None,
@@ -301,6 +308,9 @@ impl Crew for System {
         if what == READY {
             return Said::Ready;
         }
+        if what == MAD {
+            return self.accuse(worker, node).map_or(Said::Nothing, Said::Mad);
+        }
         // A worker speaks for its own nodes only.
         if self.plan.nodes.get(node).is_none_or(|node| node.worker != worker) {
             return Said::Nothing;
@@ -320,6 +330,7 @@ impl Crew for System {
             self.deaths[worker] = Some(self.look_at_the_dead(worker, pid, cause, hang));
         }
         self.flights[worker].clear();
+        self.alive[worker] = false;
     }
 
     fn abandon(&mut self, worker: usize) {
@@ -350,6 +361,8 @@ impl Crew for System {
     }
 
     fn begin(&mut self, worker: usize) -> bool {
+        self.mend();
+        self.alive[worker] = true;
         self.change(worker)
     }
 
@@ -367,6 +380,12 @@ impl Crew for System {
             Err(error) => {
                 flight.note(monotonic_ns(), FlightEvent::GaveUp, None, 0);
                 flight.say(&error.to_string());
+                if let Some(edge) = fence::damaged_edge(&error) {
+                    log::error!("worker `{name}`: {error}");
+                    // If the supervisor cannot be told, it will be by the next incarnation.
+                    let _ = messages::tell(&channel, MAD, u32::try_from(edge).unwrap_or(u32::MAX), None);
+                    return codes::FENCED;
+                }
                 log::error!("worker `{name}`: {error}");
                 codes::FAILED
             }

@@ -13,6 +13,8 @@ pub mod codes {
     pub const FAILED: i32 = 1;
     /// It was asked to end between two steps.
     pub const STOPPED: i32 = 3;
+    /// A neighbour has written what makes no sense; the supervisor was told.
+    pub const FENCED: i32 = 4;
     /// The configuration is wrong: starting again is useless (EX_CONFIG of sysexits(3)).
     pub const CONFIG: i32 = 78;
     /// It failed for good: starting again is useless (as s6-supervise understands it).
@@ -47,6 +49,7 @@ impl fmt::Display for ExitCause {
             Ended::Code(codes::DONE) => f.write_str("its work was done"),
             Ended::Code(codes::FAILED) => f.write_str("a node gave up (exit code 1)"),
             Ended::Code(codes::STOPPED) => f.write_str("it was asked to stop (exit code 3)"),
+            Ended::Code(codes::FENCED) => f.write_str("its neighbour's rings made no sense (exit code 4)"),
             Ended::Code(code @ (codes::CONFIG | codes::PERMANENT)) => {
                 write!(f, "it says that starting it again is useless (exit code {code})")
             }

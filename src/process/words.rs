@@ -23,7 +23,7 @@ pub struct WorkerWords {
     /// Written by the supervisor: a [`Command`].
     command: CachePadded<AtomicU64>,
     /// Written by the worker: CLOCK_MONOTONIC in ns, to a few ms, when its loop last came round; 0 while it sleeps.
-    pulse: CachePadded<AtomicU64>,
+    pub pulse: CachePadded<AtomicU64>,
     /// Written by the supervisor: how often the worker has been started.
     incarnation: AtomicU64,
     /// Written by the supervisor: the pid of the living worker, 0 if there is none.

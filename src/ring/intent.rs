@@ -45,6 +45,16 @@ pub struct IntentWords {
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<IntentWords>() == 512);
 
+impl IntentWords {
+    /// As if no step had ever been. The node's worker must have ended.
+    pub(crate) fn reset(&self) {
+        for word in [&self.phase, &self.finished, &self.step].into_iter().chain(&self.values) {
+            // ORDER(fence): Relaxed; who reads it is not born yet.
+            word.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Default for IntentWords {
     fn default() -> Self {
         Self {

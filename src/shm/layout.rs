@@ -5,6 +5,11 @@
 pub struct Offset(pub(crate) usize);
 
 impl Offset {
+    /// Bytes from the start.
+    pub fn bytes(self) -> usize {
+        self.0
+    }
+
     /// `bytes` further on.
     pub fn plus(self, bytes: usize) -> Self {
         Self(self.0 + bytes)

@@ -228,6 +228,14 @@ impl Segment {
         unsafe { target.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     }
 
+    /// Writes a word anywhere, as a worker gone mad would.
+    #[cfg(test)]
+    pub(crate) fn poke(&self, at: usize, value: u64) {
+        let word: SharedRef<AtomicU64> = self.shared(Offset(at));
+        // ORDER(test.segment): one thread.
+        word.store(value, crate::prim::Ordering::Relaxed);
+    }
+
     /// The words laid over offset `at`.
     ///
     /// # Panics

@@ -3,7 +3,7 @@
 use std::os::fd::{OwnedFd, RawFd};
 use std::time::Duration;
 
-use super::input::Input;
+use super::input::{Fenced, Input};
 use super::state::State;
 use super::vigil::Hang;
 use crate::control::Server;
@@ -81,8 +81,8 @@ pub enum Said {
     Changed,
     /// The system should stop in order.
     Stop,
-    /// Another worker has written what makes no sense: that one must be ended.
-    Mad(usize),
+    /// A worker has written what makes no sense to others.
+    Mad(Fenced),
 }
 
 /// An answer to a request.
@@ -135,6 +135,11 @@ pub enum Event<'a> {
     },
     /// A worker failed too often: it is tried once a minute from now on.
     Quarantined {
+        /// Which.
+        worker: usize,
+    },
+    /// A worker has written what makes no sense to its neighbours: it is ended, and starts afresh.
+    Fenced {
         /// Which.
         worker: usize,
     },

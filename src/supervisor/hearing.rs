@@ -96,10 +96,12 @@ impl<C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'_, C, O> {
                 self.feed(Input::Drain);
             }
             Said::Stop => {}
-            Said::Mad(other) => {
-                if let Some(hand) = self.hands.get(other).and_then(Option::as_ref) {
-                    let _ = hand.child.pidfd.kill();
+            Said::Mad(fenced) => {
+                // All of its neighbours may say so; once is enough.
+                if !self.state.is_busy(fenced.worker) {
+                    self.events.push(Event::Fenced { worker: fenced.worker });
                 }
+                self.feed(Input::Mad(fenced));
             }
         }
     }

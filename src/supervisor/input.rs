@@ -11,6 +11,15 @@ pub enum End {
     Failed,
 }
 
+/// A worker gone mad and its neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fenced {
+    /// The mad one.
+    pub worker: usize,
+    /// Its neighbours, a bit each.
+    pub neighbours: u64,
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -24,6 +33,9 @@ pub enum Input {
     Ended(usize, End),
     /// It does not work any more, though it lives.
     Hung(usize),
+    /// It has written what makes no sense to its neighbours: it is to be ended at once, they are to stop between two steps, and when all
+    /// have ended they start again. The first is the mad one.
+    Mad(Fenced),
     /// Somebody wants the worker stopped and started again.
     Restart(usize),
     /// All shall end in order: sources end, the rest handles what is under way. Asked a second time: at once.

@@ -28,7 +28,7 @@ mod vigil;
 
 pub use backoff::Backoff;
 pub use crew::{Crew, Event, Reply, Said, Wish};
-pub use input::{Action, End, Input, Mode};
+pub use input::{Action, End, Fenced, Input, Mode};
 pub use intensity::Intensity;
 pub use life::Life;
 pub use notify::Notifier;

@@ -23,7 +23,7 @@
 use std::collections::VecDeque;
 
 use super::backoff::Backoff;
-use super::input::{Action, End, Input, Mode};
+use super::input::{Action, End, Fenced, Input, Mode};
 use super::intensity::Window;
 use super::life::{Life, Worker};
 use super::nanos;
@@ -44,8 +44,12 @@ const STOP_DELAY_NS: u64 = 100_000_000;
 /// What a group does once those to be stopped have stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum After {
-    Start { delay_ns: u64 },
+    Start {
+        delay_ns: u64,
+    },
     Quarantine,
+    /// Start all but this one, which is quarantined.
+    StartWithout(usize),
 }
 
 /// A group that is being stopped, to be started again.
@@ -139,6 +143,7 @@ impl State {
             }
             Input::Ended(worker, end) => self.ended(worker, end, now_ns),
             Input::Hung(worker) => self.hung(worker, now_ns),
+            Input::Mad(fenced) => self.fence(fenced, now_ns),
             Input::Restart(worker) => self.restart(worker, now_ns),
             Input::Drain => self.drain(now_ns),
             Input::Park => self.park(now_ns),
@@ -160,9 +165,8 @@ impl State {
             self.workers[worker].life = Life::Stopped;
             return;
         }
-        let group = self.policy.group_of(worker);
-        let concerned = self.groups[group].operation.as_ref().is_some_and(|operation| operation.set.contains(&worker));
-        if concerned {
+        let concerned = |group: &GroupState| group.operation.as_ref().is_some_and(|own| own.set.contains(&worker));
+        if let Some(group) = self.groups.iter().position(concerned) {
             // Whether it was its turn to be stopped or not, and whatever it ended of.
             let temporary = self.policy.restart[worker] == Restart::Temporary;
             self.workers[worker].life = if temporary { Life::Ended } else { Life::Stopped };
@@ -271,9 +275,10 @@ impl State {
             }
             match operation.after {
                 After::Start { delay_ns } => self.wait(worker, now_ns, delay_ns),
+                After::StartWithout(mad) if worker != mad => self.wait(worker, now_ns, 0),
                 // A try would only say once more that it is done.
                 After::Quarantine if self.workers[worker].life == Life::Done => {}
-                After::Quarantine => {
+                After::Quarantine | After::StartWithout(_) => {
                     self.workers[worker].life = Life::Quarantined { until_ns: now_ns.saturating_add(QUARANTINE_NS) };
                     self.workers[worker].probation = true;
                     self.actions.push(Action::Quarantined(worker));
@@ -302,6 +307,29 @@ impl State {
             self.workers[worker].life = Life::Aborting { until_ns: now_ns + ABORT_NS };
             self.actions.push(Action::Abort(worker));
         }
+    }
+
+    /// Ends a worker gone mad, and has its neighbours wait for that: what it has left in their rings is put right before any of them
+    /// looks again.
+    fn fence(&mut self, fenced: Fenced, now_ns: u64) {
+        let Fenced { worker, neighbours } = fenced;
+        let group = self.policy.group_of(worker);
+        if matches!(self.workers[worker].life, Life::Running { .. } | Life::Stopping { .. }) {
+            self.kill(worker, now_ns);
+        }
+        if self.mode != Mode::Run || self.groups[group].operation.is_some() {
+            return;
+        }
+        let busy = |other: usize| {
+            self.groups.iter().any(|group| group.operation.as_ref().is_some_and(|own| own.set.contains(&other)))
+        };
+        let others = (0..self.workers.len()).filter(|other| *other < 64 && neighbours & (1 << *other) != 0);
+        let others = others.filter(|other| self.workers[*other].life.has_process() && !busy(*other));
+        let set: Vec<usize> = others.chain([worker]).collect();
+        let allowed = self.groups[group].window.add(self.policy.groups[group].intensity, now_ns);
+        let after = if allowed { After::Start { delay_ns: 0 } } else { After::StartWithout(worker) };
+        self.groups[group].operation = Some(Operation { set, after });
+        self.go_on(group, now_ns);
     }
 
     /// Stops and starts one worker because somebody asks: no failure, and the past is forgotten.

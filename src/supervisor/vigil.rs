@@ -97,7 +97,9 @@ impl Vigil {
         self.next_ns = now_ns + self.limit_ns / 2;
         for look in workers {
             let late_ns = look.pulse_ns.map(|pulse| pulse.max(self.since_ns).saturating_add(self.limit_ns));
-            if let Some(late_ns) = late_ns.filter(|late| *late > now_ns) {
+            // A beat in the future is the word of a worker gone mad.
+            let is_mad = look.pulse_ns.is_some_and(|pulse| pulse > now_ns.saturating_add(AWAY_NS));
+            if let Some(late_ns) = late_ns.filter(|late| *late > now_ns && !is_mad) {
                 // It was awake at the last look: be there when it is late, to the millisecond.
                 self.next_ns = self.next_ns.min(late_ns);
                 continue;
@@ -179,6 +181,12 @@ mod tests {
         assert_eq!(look(&mut vigil, 31 * S, Some(1), Doing::Uninterruptible), None, "it came late to this look");
         let stalled = (32..63).find_map(|second| look(&mut vigil, second * S, Some(1), Doing::Uninterruptible));
         assert_eq!(stalled, Some(Hang::Stalled));
+    }
+
+    #[test]
+    fn a_beat_in_the_future_does_not_hide_a_hang() {
+        let mut vigil = vigil();
+        assert_eq!(look(&mut vigil, S, Some(u64::MAX - 5), Doing::Running), Some(Hang::Spinning));
     }
 
     #[test]

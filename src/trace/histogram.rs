@@ -63,7 +63,7 @@ impl HistogramWords {
     pub fn count(&self, nanoseconds: u64) {
         let bucket = &self.counts[bucket_of(nanoseconds)];
         // ORDER(counts): Relaxed; one writer, so load and store do not lose an increment.
-        bucket.store(bucket.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        bucket.store(bucket.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         // ORDER(counts): Relaxed, as above.
         if nanoseconds > self.largest.load(Ordering::Relaxed) {
             // ORDER(counts): Relaxed, as above.
@@ -71,18 +71,18 @@ impl HistogramWords {
         }
     }
 
-    /// What it holds now; may lag behind a worker that is counting.
+    /// What it holds now; may lag behind a worker that is counting. Counts that a worker gone mad wrote give some summary, never a panic.
     pub fn summary(&self) -> Summary {
         // ORDER(counts): Relaxed; a picture of a moving thing.
         let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-        let count: u64 = counts.iter().sum();
+        let count = counts.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
         // ORDER(counts): Relaxed, as above.
         let max = self.largest.load(Ordering::Relaxed);
         let percentile = |percent: u64| {
-            let wanted = (count * percent).div_ceil(100).max(1);
-            let mut seen = 0;
+            let wanted = count.saturating_mul(percent).div_ceil(100).max(1);
+            let mut seen: u64 = 0;
             let reached = counts.iter().position(|bucket| {
-                seen += bucket;
+                seen = seen.saturating_add(*bucket);
                 seen >= wanted
             });
             reached.map_or(0, |index| upper_bound(index).min(max))
