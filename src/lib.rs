@@ -14,7 +14,7 @@
 //! F5 supervisor control
 //! F6 serial sensor codec
 //! F7 pipeline source stage sink
-//! F8 config dash demo cli
+//! F8 config dash demo doctor cli
 //! ```
 //!
 //! Files that may contain `unsafe`:
@@ -39,6 +39,8 @@ pub mod control;
 pub mod dash;
 #[cfg(feature = "cli")]
 pub mod demo;
+#[cfg(feature = "cli")]
+pub mod doctor;
 pub mod message;
 pub mod pipeline;
 pub mod prim;

@@ -259,6 +259,11 @@ pub trait Sink {
     /// Its type, as the configuration calls it.
     fn kind(&self) -> &'static str;
 
+    /// The folder its files go to, so that somebody can look whether there is room for them.
+    fn folder(&self) -> Option<std::path::PathBuf> {
+        None
+    }
+
     /// Checks what feeds it and says how many bytes of state it keeps. Called once, before anything
     /// starts; opens nothing.
     ///

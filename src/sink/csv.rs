@@ -1,7 +1,7 @@
 //! CSV files: one row per message, RFC 4180.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::csv_lane::Lane;
@@ -82,9 +82,23 @@ impl Csv {
     }
 }
 
+/// The last folder of a path template whose name is known before anything is written.
+fn folder_of(template: &str) -> &Path {
+    let known = template.split('{').next().unwrap_or_default();
+    match known.rsplit_once('/') {
+        Some(("", _)) => Path::new("/"),
+        Some((folder, _)) => Path::new(folder),
+        None => Path::new("."),
+    }
+}
+
 impl Sink for Csv {
     fn kind(&self) -> &'static str {
         "csv"
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        Some(folder_of(&self.options.path).into())
     }
 
     fn plan(&mut self, inputs: &[Input<'_>]) -> Result<usize, PlanError> {

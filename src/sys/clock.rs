@@ -1,6 +1,8 @@
 //! The two clocks: one that never steps, one that people read.
 
-use nix::time::{ClockId, clock_gettime};
+use nix::errno::Errno;
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
 /// CLOCK_MONOTONIC in nanoseconds since boot: never steps, never runs backwards.
 pub fn monotonic_ns() -> u64 {
@@ -22,6 +24,15 @@ pub fn process_cpu_ns() -> u64 {
     u64::try_from(read(ClockId::CLOCK_PROCESS_CPUTIME_ID)).unwrap_or(0)
 }
 
+/// Sleeps until [`monotonic_ns`] is `at_ns`; what has passed already is not waited for.
+pub fn sleep_until(at_ns: u64) {
+    let (seconds, nanos) = (at_ns / 1_000_000_000, at_ns % 1_000_000_000);
+    let at = TimeSpec::new(seconds.try_into().unwrap_or(libc::time_t::MAX), nanos.try_into().unwrap_or(0));
+    // Fails only when a signal comes in between; the moment stays the same.
+    let flags = ClockNanosleepFlags::TIMER_ABSTIME;
+    while clock_nanosleep(ClockId::CLOCK_MONOTONIC, flags, &at) == Err(Errno::EINTR) {}
+}
+
 fn read(clock: ClockId) -> i64 {
     // These clocks exist on every Linux since 2.6; the call can only fail for an unknown clock.
     let time = clock_gettime(clock).expect("Linux has these clocks");
@@ -33,6 +44,14 @@ fn read(clock: ClockId) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sleep_is_not_too_short_and_none_at_all_for_what_has_passed() {
+        let until = monotonic_ns() + 2_000_000;
+        sleep_until(until);
+        assert!(monotonic_ns() >= until);
+        sleep_until(0);
+    }
 
     #[test]
     fn monotonic_time_does_not_run_backwards() {

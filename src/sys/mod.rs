@@ -4,6 +4,7 @@
 //! [`std::io::Error`], which carries the errno and nothing else: the caller knows the object and
 //! says so.
 
+pub mod adjtime;
 pub mod affinity;
 pub mod clock;
 pub mod epoll;
@@ -25,13 +26,16 @@ pub mod pidfd;
 pub mod pipe;
 pub mod prctl;
 pub mod pty;
+pub mod rlimit;
 pub mod sched;
 pub mod signal;
 pub mod socket;
+pub mod statvfs;
 pub mod stderr;
 pub mod termination;
 pub mod termios;
 pub mod timerfd;
 pub mod tty;
 pub mod unix_socket;
+pub mod user;
 pub mod wait;
