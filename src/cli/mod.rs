@@ -6,8 +6,10 @@ mod bytes;
 mod check;
 mod columns;
 mod demo;
+mod doctor;
 mod generate;
 mod install;
+mod latency_text;
 mod logger;
 mod observer;
 mod ports;
@@ -30,6 +32,10 @@ pub mod exit {
     pub const OK: u8 = 0;
     /// It ran, but messages were lost without an explanation, or workers had to be killed at the end; `status`: the system is degraded.
     pub const LOSS: u8 = 1;
+    /// `doctor`: data or deadlines are at risk.
+    pub const WARNINGS: u8 = 1;
+    /// `doctor`: something will not work. (2 is a wrong command line.)
+    pub const FAULTS: u8 = 3;
     /// It could not do what was asked: a file, a terminal, the system.
     pub const FAILED: u8 = 70;
     /// The configuration is wrong; nothing was started.
@@ -44,6 +50,7 @@ pub fn main() -> ExitCode {
         Verb::Run(run) => run::run(&run),
         Verb::Check(check) => check::run(&check),
         Verb::Topology { json } => show(|out| topology::print(json, out)),
+        Verb::Doctor(doctor) => doctor::run(&doctor),
         Verb::Ports { json } => show(|out| ports::print(json, out)),
         Verb::Status(status) => ask::status(&status),
         Verb::Restart(node) => ask::restart(&node),

@@ -61,7 +61,9 @@ impl Boot {
             Self::Grub => {
                 format!("sudo sed -i 's/^GRUB_CMDLINE_LINUX=\"/&{words} /' /etc/default/grub && sudo update-grub")
             }
-            Self::Unknown => return format!("# in the settings of what starts this kernel, add to its command line: {words}"),
+            Self::Unknown => {
+                return format!("# in the settings of what starts this kernel, add to its command line: {words}");
+            }
         };
         format!("{change} && sudo reboot")
     }

@@ -37,7 +37,8 @@ fn one(kind: &'static str, devices: &[(PathBuf, Access)], user: &str) -> Finding
             return Finding::new(kind, Level::Note, found, WHY).mend(mend);
         }
     }
-    if let Some((path, Access::Unseen(error))) = devices.iter().find(|(_, access)| matches!(access, Access::Unseen(_))) {
+    if let Some((path, Access::Unseen(error))) = devices.iter().find(|(_, access)| matches!(access, Access::Unseen(_)))
+    {
         return Finding::new(kind, Level::Unknown, format!("{} cannot be looked at: {error}", path.display()), WHY);
     }
     let names: Vec<String> = devices.iter().map(|(path, _)| path.display().to_string()).collect();
@@ -58,7 +59,10 @@ mod tests {
     fn a_bus_for_others_is_a_note_with_the_group_to_join() {
         let devices = [("/dev/i2c-0".into(), Access::Allowed), ("/dev/i2c-1".into(), rights(0o660, "i2c"))];
         let finding = one("i2c", &devices, "pi");
-        assert_eq!((finding.level, finding.mend.as_str()), (Level::Note, "sudo usermod -aG i2c pi   # then log in again"));
+        assert_eq!(
+            (finding.level, finding.mend.as_str()),
+            (Level::Note, "sudo usermod -aG i2c pi   # then log in again")
+        );
         assert_eq!(one("i2c", &devices[..1], "pi").found, "/dev/i2c-0 can be opened");
     }
 

@@ -71,8 +71,9 @@ pub(super) fn judge(facts: &DiskFacts, user: &str) -> Finding {
         Err(error) => return finding(Level::Unknown, format!("{folder} cannot be looked at: {error}")),
     };
     if room.is_read_only {
-        return finding(Level::Fault, format!("{folder} is on {point}, which is mounted read-only"))
-            .mend(format!("sudo mount -o remount,rw {point}   # if it became so by itself, look at: sudo dmesg | grep -i error"));
+        return finding(Level::Fault, format!("{folder} is on {point}, which is mounted read-only")).mend(format!(
+            "sudo mount -o remount,rw {point}   # if it became so by itself, look at: sudo dmesg | grep -i error"
+        ));
     }
     if !facts.is_writable {
         return finding(Level::Fault, format!("`{user}` may not write in {}", facts.exists.display()))
@@ -93,7 +94,9 @@ pub(super) fn judge(facts: &DiskFacts, user: &str) -> Finding {
     }
     let level = by_bytes.max(by_inodes);
     if level > Level::Ok {
-        let mend = format!("sudo du -xh --max-depth=3 {point} | sort -h | tail -20   # what is large; remove what nobody needs");
+        let mend = format!(
+            "sudo du -xh --max-depth=3 {point} | sort -h | tail -20   # what is large; remove what nobody needs"
+        );
         return finding(level, found).mend(mend);
     }
     volatile(facts, found)
@@ -104,8 +107,9 @@ fn volatile(facts: &DiskFacts, found: String) -> Finding {
     match &facts.mount {
         Some((_, kind)) if kind == "tmpfs" || kind == "ramfs" => {
             let why = "what is in memory is gone when the power is";
-            Finding::new(CHECK, Level::Warning, format!("{found}, but in memory ({kind})"), why)
-                .mend("# in the configuration, have the sink write to a disk: path = \"/var/lib/pinring/{input}-{date}.csv\"")
+            Finding::new(CHECK, Level::Warning, format!("{found}, but in memory ({kind})"), why).mend(
+                "# in the configuration, have the sink write to a disk: path = \"/var/lib/pinring/{input}-{date}.csv\"",
+            )
         }
         _ => Finding::new(CHECK, Level::Ok, found, WHY),
     }
@@ -137,7 +141,11 @@ mod tests {
         assert_eq!(level(|room| (room.bytes, room.free_bytes) = (1_000_000 * MIB, 9000 * MIB)), Level::Warning);
         assert_eq!(level(|room| room.free_inodes = 40), Level::Warning);
         assert_eq!(level(|room| room.free_inodes = 3), Level::Fault);
-        assert_eq!(level(|room| (room.inodes, room.free_inodes) = (0, 0)), Level::Ok, "FAT and btrfs have no such bound");
+        assert_eq!(
+            level(|room| (room.inodes, room.free_inodes) = (0, 0)),
+            Level::Ok,
+            "FAT and btrfs have no such bound"
+        );
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use super::boot::{Boot, firmware_settings};
 use super::finding::{Finding, Level};
 use super::wishes::Wishes;
-use super::{bus, console, disk, governor, heat, isolation, limits, mini_uart, port, preemption, realtime_share, rights};
+use super::{
+    bus, console, disk, governor, heat, isolation, limits, mini_uart, port, preemption, realtime_share, rights,
+};
 use super::{throttle, time};
 use crate::serial::ports;
 use crate::sys::user;

@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn a_machine_that_does_not_say_is_unknown() {
-        let root = machine(&[("sys/devices/system/cpu/online", "0-1\n"), ("sys/devices/system/cpu/cpu0/online", "1\n")]);
+        let root =
+            machine(&[("sys/devices/system/cpu/online", "0-1\n"), ("sys/devices/system/cpu/cpu0/online", "1\n")]);
         assert_eq!(judge(&look(root.path())).level, Level::Unknown);
     }
 

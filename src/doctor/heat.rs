@@ -49,15 +49,20 @@ pub(super) fn judge_heat(zones: &[Zone]) -> Finding {
         let found = "this machine does not say how hot it is, or how hot it may become";
         return Finding::new(HEAT, Level::Unknown, found, HEAT_WHY);
     };
-    let found =
-        format!("{} is at {} \u{b0}C; from {} \u{b0}C on the clock is lowered", zone.name, degrees(zone.now), degrees(limit));
+    let found = format!(
+        "{} is at {} \u{b0}C; from {} \u{b0}C on the clock is lowered",
+        zone.name,
+        degrees(zone.now),
+        degrees(limit)
+    );
     let level = match limit - zone.now {
         room if room <= 0 => Level::Warning,
         room if room <= MARGIN => Level::Note,
         _ => return Finding::new(HEAT, Level::Ok, found, HEAT_WHY),
     };
-    Finding::new(HEAT, level, found, HEAT_WHY)
-        .mend("# a heat sink or a fan, or more room for air; afterwards watch:\ncat /sys/class/thermal/thermal_zone*/temp")
+    Finding::new(HEAT, level, found, HEAT_WHY).mend(
+        "# a heat sink or a fan, or more room for air; afterwards watch:\ncat /sys/class/thermal/thermal_zone*/temp",
+    )
 }
 
 /// A hardware thread, the clock it may have now and the one its hardware can, in kHz.
@@ -127,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_held_down_is_named_with_its_cores() {
-        let finding = judge_clock(&[(0, 600_000, 1_500_000), (1, 600_000, 1_500_000), (2, 1_500_000, 1_500_000)]).unwrap();
+        let finding =
+            judge_clock(&[(0, 600_000, 1_500_000), (1, 600_000, 1_500_000), (2, 1_500_000, 1_500_000)]).unwrap();
         assert_eq!(finding.found, "cores 0-1 may run at 600 of 1500 MHz only");
         assert_eq!((finding.level, finding.mend.is_empty()), (Level::Warning, false));
         assert_eq!(judge_clock(&[(0, 1_500_000, 1_500_000)]).unwrap().level, Level::Ok);

@@ -177,7 +177,8 @@ mod tests {
             refused: None,
         };
         let duration = Duration::from_secs(1);
-        let latency = |max| Latency { duration, priority: 80, unlocked: None, cores: vec![core(max)], failed: Vec::new() };
+        let latency =
+            |max| Latency { duration, priority: 80, unlocked: None, cores: vec![core(max)], failed: Vec::new() };
         assert_eq!(judge(&latency(999_999), &[]).level, Level::Ok);
         let late = judge(&latency(3_000_000), &[]);
         assert!(late.level == Level::Warning && late.mend.contains("hwlatdetect"), "{late:?}");

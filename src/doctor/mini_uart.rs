@@ -18,7 +18,8 @@ pub(super) fn look(root: &Path, wanted: &[PathBuf], found: &[PortInfo]) -> Vec<P
         let info = found.iter().find(|info| info.device == device);
         let driver = info.and_then(|info| info.driver.as_deref());
         // Some kernels show no driver; on these boards the header's ttyS0 is nothing else.
-        let is_header = tree.contains("raspberrypi,") && read::name(device) == "ttyS0" && header.as_deref() == Some("ttyS0");
+        let is_header =
+            tree.contains("raspberrypi,") && read::name(device) == "ttyS0" && header.as_deref() == Some("ttyS0");
         driver == Some(DRIVER) || is_header
     };
     wanted.iter().filter(|device| is_mini(device)).cloned().collect()
@@ -61,7 +62,8 @@ mod tests {
 
     #[test]
     fn on_a_raspberry_the_headers_name_tells_as_well() {
-        let root = machine(&[("sys/firmware/devicetree/base/compatible", "raspberrypi,4-model-b\0"), ("dev/ttyS0", "")]);
+        let root =
+            machine(&[("sys/firmware/devicetree/base/compatible", "raspberrypi,4-model-b\0"), ("dev/ttyS0", "")]);
         std::os::unix::fs::symlink("ttyS0", root.path().join("dev/serial0")).unwrap();
         let wanted = ["/dev/ttyS0".into()];
         assert_eq!(look(root.path(), &wanted, &[port("/dev/ttyS0", None)]).len(), 1);

@@ -79,8 +79,11 @@ fn one(port: &PortFacts, user: &str) -> Finding {
         Access::Unseen(error) => finding(Level::Unknown, format!("{name} cannot be looked at: {error}")),
         Access::Denied(rights) => {
             let device = read::name(&port.device);
-            finding(bad, format!("{name}: `{user}` may not open it; {}", rights.describe()))
-                .mend(rights.mend(user, "dialout", &pattern(&device)))
+            finding(bad, format!("{name}: `{user}` may not open it; {}", rights.describe())).mend(rights.mend(
+                user,
+                "dialout",
+                &pattern(&device),
+            ))
         }
         Access::Allowed => held(port, finding),
     }
@@ -133,7 +136,11 @@ mod tests {
 
     #[test]
     fn a_port_that_another_program_has_is_named_with_its_service() {
-        let holder = |name: &str, service: Option<&str>| Holder { pid: 77, name: name.into(), service: service.map(str::to_owned) };
+        let holder = |name: &str, service: Option<&str>| Holder {
+            pid: 77,
+            name: name.into(),
+            service: service.map(str::to_owned),
+        };
         let mut held = port(Access::Allowed, true);
         held.holders = vec![holder("pinring", None)];
         assert_eq!(one(&held, "pi").level, Level::Ok);

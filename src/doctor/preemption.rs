@@ -59,7 +59,8 @@ pub(super) fn judge(facts: &KernelFacts, architecture: &str, boot: Boot) -> Find
         return finding(Level::Note, "no PREEMPT_RT; preemption is the kernel's usual choice (PREEMPT_DYNAMIC)")
             .mend(format!("{mend}\n# or, the next best thing with this kernel:\n{next_best}"));
     }
-    let found = if says("PREEMPT") { "preemptible, but no PREEMPT_RT" } else { "no PREEMPT_RT, and hardly preemptible at all" };
+    let found =
+        if says("PREEMPT") { "preemptible, but no PREEMPT_RT" } else { "no PREEMPT_RT, and hardly preemptible at all" };
     finding(Level::Note, found).mend(mend)
 }
 
@@ -82,7 +83,8 @@ fn install(facts: &KernelFacts, architecture: &str) -> String {
         return "sudo pro enable realtime-kernel && sudo reboot".into();
     }
     if is("debian") || is("raspbian") || is("ubuntu") {
-        return "apt-cache search --names-only '^linux-image.*-rt'   # install the one for this board, then reboot".into();
+        return "apt-cache search --names-only '^linux-image.*-rt'   # install the one for this board, then reboot"
+            .into();
     }
     "# install this system's kernel with PREEMPT_RT (usually called -rt)".into()
 }
@@ -110,7 +112,11 @@ mod tests {
     fn the_next_best_thing_is_said_where_the_kernel_hears_it() {
         let dynamic = facts("#1 SMP PREEMPT_DYNAMIC Debian 6.12.48-1 (2025-09-20)");
         let finding = judge(&dynamic, "x86_64", Boot::Grub);
-        assert!(finding.mend.starts_with("sudo apt install linux-image-rt-amd64 && sudo reboot\n# or"), "{}", finding.mend);
+        assert!(
+            finding.mend.starts_with("sudo apt install linux-image-rt-amd64 && sudo reboot\n# or"),
+            "{}",
+            finding.mend
+        );
         assert!(finding.mend.contains("preempt=full"));
         let full = KernelFacts { command_line: "quiet preempt=full".into(), ..dynamic };
         assert!(!judge(&full, "x86_64", Boot::Grub).mend.contains("preempt=full"));

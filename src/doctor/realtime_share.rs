@@ -21,8 +21,10 @@ pub(super) fn judge(share: Option<(i64, i64)>, is_needed: bool) -> Finding {
                echo 'kernel.sched_rt_runtime_us = -1' | sudo tee /etc/sysctl.d/90-pinring.conf";
     match share {
         None => finding(Level::Unknown, "the kernel does not show sched_rt_runtime_us".into()),
-        Some((0, _)) => finding(Level::Fault, "real-time programs may not run at all (sched_rt_runtime_us is 0)".into())
-            .mend("sudo sysctl -w kernel.sched_rt_runtime_us=950000"),
+        Some((0, _)) => {
+            finding(Level::Fault, "real-time programs may not run at all (sched_rt_runtime_us is 0)".into())
+                .mend("sudo sysctl -w kernel.sched_rt_runtime_us=950000")
+        }
         Some((runtime, period)) if runtime < 0 || runtime >= period => finding(Level::Ok, "all of the time".into()),
         Some((runtime, period)) => {
             let found = format!("{} of {} ms (sched_rt_runtime_us)", runtime / 1000, period / 1000);
@@ -55,7 +57,8 @@ mod tests {
 
     #[test]
     fn the_share_is_read_from_proc() {
-        let files = [("proc/sys/kernel/sched_rt_runtime_us", "-1\n"), ("proc/sys/kernel/sched_rt_period_us", "1000000\n")];
+        let files =
+            [("proc/sys/kernel/sched_rt_runtime_us", "-1\n"), ("proc/sys/kernel/sched_rt_period_us", "1000000\n")];
         assert_eq!(look(machine(&files).path()), Some((-1, 1_000_000)));
         assert_eq!(look(machine(&files[..1]).path()), None);
     }

@@ -35,12 +35,15 @@ pub(super) struct RightsFacts {
 pub(super) fn look(root: &Path) -> RightsFacts {
     let status = read::text(root, "proc/self/status");
     // Tried in a thread of its own, which takes the priority with it when it ends.
-    let tried = std::thread::scope(|scope| scope.spawn(|| sched::set_fifo(1)).join());
+    let tried = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, || sched::set_fifo(1));
+        thread.ok()?.join().ok()
+    });
     RightsFacts {
         capabilities: status.and_then(|text| effective(&text)),
         priority: limit(Limited::RealtimePriority).ok().map(|(soft, _)| soft),
         memory: limit(Limited::LockedMemory).ok().map(|(soft, _)| soft),
-        tried: tried.ok().map(|tried| tried.map_err(|error| error.to_string())),
+        tried: tried.map(|tried| tried.map_err(|error| error.to_string())),
     }
 }
 
@@ -156,7 +159,8 @@ mod tests {
 
     #[test]
     fn what_was_refused_in_spite_of_all_rights_is_said_so() {
-        let facts = RightsFacts { tried: Some(Err("no".into())), capabilities: effective(ROOT), ..RightsFacts::default() };
+        let facts =
+            RightsFacts { tried: Some(Err("no".into())), capabilities: effective(ROOT), ..RightsFacts::default() };
         assert!(judge_fifo(&facts, Some(1), PROGRAM).found.contains("in spite of CAP_SYS_NICE"));
         assert_eq!(judge_fifo(&RightsFacts::default(), Some(1), PROGRAM).level, Level::Unknown);
     }

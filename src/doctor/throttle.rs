@@ -49,11 +49,13 @@ pub(super) fn judge(facts: &SupplyFacts) -> Option<Finding> {
     } else if bits & (CAPPED | THROTTLED | HOT) != 0 {
         finding(Level::Warning, "the firmware holds the clock down now, because the board is too hot").mend(COOL)
     } else if bits & ((CAPPED | THROTTLED | HOT) << 16) != 0 {
-        finding(Level::Note, "the firmware has held the clock down since the start, because the board was too hot").mend(COOL)
+        finding(Level::Note, "the firmware has held the clock down since the start, because the board was too hot")
+            .mend(COOL)
     } else if facts.throttled.is_some() || facts.alarm.is_some() {
         finding(Level::Ok, "neither too little voltage nor a clock that the firmware holds down")
     } else if facts.is_raspberry {
-        finding(Level::Unknown, "this kernel passes nothing on of what the firmware knows").mend("vcgencmd get_throttled")
+        finding(Level::Unknown, "this kernel passes nothing on of what the firmware knows")
+            .mend("vcgencmd get_throttled")
     } else {
         return None;
     })

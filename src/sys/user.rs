@@ -33,7 +33,8 @@ pub fn is_in_group(id: u32) -> bool {
 
 /// Whether the machine's list of groups has `user` in group `id`: this process may have begun before that was so.
 pub fn is_listed_in_group(user: &str, id: u32) -> bool {
-    Group::from_gid(Gid::from_raw(id)).is_ok_and(|group| group.is_some_and(|group| group.mem.iter().any(|own| own == user)))
+    Group::from_gid(Gid::from_raw(id))
+        .is_ok_and(|group| group.is_some_and(|group| group.mem.iter().any(|own| own == user)))
 }
 
 /// Whether this process may read and write the file at `path`. Opens nothing.
