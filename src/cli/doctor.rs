@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
@@ -109,9 +108,11 @@ fn readable(findings: &[Finding], colour: bool) -> String {
         }
     }
     let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
-    let counts = Level::ALL.iter().rev().map(|level| (count(*level), level.word()));
-    let counts: Vec<String> =
-        counts.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let many = |level: Level, count: usize| count > 1 && level > Level::Unknown;
+    let counts = Level::ALL.iter().rev().map(|level| (*level, count(*level))).filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts
+        .map(|(level, count)| format!("{count} {}{}", level.word(), if many(level, count) { "s" } else { "" }))
+        .collect();
     let _ = writeln!(text, "\n{}", counts.join(", "));
     text
 }
