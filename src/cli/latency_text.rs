@@ -17,17 +17,15 @@ fn microseconds(nanoseconds: u64) -> String {
 fn head(latency: &Latency) -> String {
     let refused = latency.cores.iter().find_map(|core| core.refused.as_deref());
     let priority = match refused {
-        None => format!("with SCHED_FIFO {}", latency.priority),
-        Some(error) => format!(
-            "without real-time priority ({error}), so the kernel may let each sleep take 50 \u{b5}s longer (timer slack)"
-        ),
+        None => format!("SCHED_FIFO {}", latency.priority),
+        Some(error) => format!("no real-time priority ({error}): the kernel may let each sleep take 50 \u{b5}s longer"),
     };
     let memory = match &latency.unlocked {
         None => "memory locked".to_owned(),
         Some(error) => format!("memory not locked ({error})"),
     };
     let time = humantime::format_duration(latency.duration);
-    format!("wake-up latency, a sleep of 1 ms after the other for {time}, {priority}, {memory}\n")
+    format!("wake-up latency, from one millisecond to the next for {time}\n  {priority}; {memory}\n")
 }
 
 /// `screen`: bars for eyes; otherwise numbers.
@@ -127,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_pipe_gets_numbers() {
-        let expected = "wake-up latency, a sleep of 1 ms after the other for 10s, with SCHED_FIFO 80, memory locked
+        let expected = "wake-up latency, from one millisecond to the next for 10s
+  SCHED_FIFO 80; memory locked
   core  wake-ups  missed  min \u{b5}s  avg \u{b5}s  p99 \u{b5}s  max \u{b5}s
   3     1000      0       1.2     2.0     4.0     9.0
   core 7 could not be measured: no such core
@@ -142,7 +141,7 @@ mod tests {
     #[test]
     fn a_screen_gets_bars_in_which_a_single_late_one_shows() {
         let shown = readable(&latency(Some("no")), true);
-        assert!(!shown.contains("<32") && shown.contains("without real-time priority (no)"), "{shown}");
+        assert!(!shown.contains("<32") && shown.contains("no real-time priority (no)"), "{shown}");
         assert!(shown.lines().last().unwrap().ends_with("\u{2581}\u{2581}\u{2581}"), "{shown}");
         assert_eq!((bar(0, 9), bar(9, 9), bar(1, 1)), ("   ".into(), BARS[7].repeat(3), BARS[7].repeat(3)));
     }

@@ -68,14 +68,18 @@ impl Boot {
         format!("{change} && sudo reboot")
     }
 
-    /// The command that removes the word `word`.
+    /// The command that removes `word`, which the kernel was started with.
     pub(super) fn remove(self, word: &str) -> String {
-        let delete = format!("sudo sed -i 's/{} *//'", word.replace('.', "\\."));
+        let delete = format!("sudo sed -i -E 's/{}([ \"]|$)/\\1/'", word.replace('.', "\\."));
         let change = match self {
-            Self::CommandLine(file) => format!("{delete} {file}"),
+            Self::CommandLine(file) => match word.strip_prefix("console=").and_then(|value| value.split(',').next()) {
+                // The file says `serial0`, of which the firmware makes the name that the kernel knows.
+                Some(device) => format!("sudo sed -i -E 's/console=(serial0|{device})(,[^ ]*)? *//' {file}"),
+                None => format!("{delete} {file}"),
+            },
             // Armbian makes the consoles of a word of its own.
             Self::Armbian(_) if word.starts_with("console=") => {
-                format!("sudo sed -i 's/^console=.*/console=display/' /{ARMBIAN}")
+                format!("sudo sed -i -E 's/^console=.*/console=display/' /{ARMBIAN}")
             }
             Self::Armbian(_) => format!("{delete} /{ARMBIAN}"),
             Self::Uenv => format!("{delete} /boot/uEnv.txt"),
@@ -119,34 +123,44 @@ mod tests {
         }
     }
 
-    /// Runs the `sed` of a command on a text.
+    /// Does to a text what the first part of a command does to its file.
     fn edited(command: &str, text: &str) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        let script = command.split('\'').nth(1).unwrap();
-        assert!(std::process::Command::new("sed").args(["-i", script]).arg(file.path()).status().unwrap().success());
+        let first = command.split(" && ").next().unwrap().strip_prefix("sudo ").unwrap();
+        let (sed, _) = first.rsplit_once(' ').unwrap();
+        let line = format!("{sed} {}", file.path().display());
+        assert!(std::process::Command::new("sh").args(["-c", &line]).status().unwrap().success());
         std::fs::read_to_string(file.path()).unwrap()
     }
 
+    const RASPBERRY: Boot = Boot::CommandLine("/boot/firmware/cmdline.txt");
+
     #[test]
-    fn the_commands_change_what_they_should() {
-        let raspberry = Boot::CommandLine("/boot/firmware/cmdline.txt");
-        let line = "console=serial0,115200 console=tty1 root=PARTUUID=1-02 rootwait\n";
+    fn what_is_added_is_added_to_the_right_line() {
         assert_eq!(
-            edited(&raspberry.add("isolcpus=2,3"), line),
-            "console=serial0,115200 console=tty1 root=PARTUUID=1-02 rootwait isolcpus=2,3\n"
-        );
-        assert_eq!(
-            edited(&raspberry.remove("console=serial0,115200"), line),
-            "console=tty1 root=PARTUUID=1-02 rootwait\n"
+            edited(&RASPBERRY.add("isolcpus=2,3"), "root=/dev/sda1 rootwait\n"),
+            "root=/dev/sda1 rootwait isolcpus=2,3\n"
         );
         let grub = "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\nGRUB_CMDLINE_LINUX=\"\"\n";
-        assert_eq!(
-            edited(&Boot::Grub.add("isolcpus=3"), grub),
-            "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\nGRUB_CMDLINE_LINUX=\"isolcpus=3 \"\n"
-        );
+        let expected = "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\nGRUB_CMDLINE_LINUX=\"isolcpus=3 \"\n";
+        assert_eq!(edited(&Boot::Grub.add("isolcpus=3"), grub), expected);
         let extlinux = "label l0\n\tlinux /boot/vmlinuz\n\tappend root=/dev/sda1 quiet\n";
         assert!(edited(&Boot::Extlinux.add("isolcpus=3"), extlinux).ends_with("quiet isolcpus=3\n"));
+        assert_eq!(edited(&Boot::Armbian(true).add("isolcpus=3"), "extraargs=quiet\n"), "extraargs=quiet isolcpus=3\n");
+        assert_eq!(edited(&Boot::Uenv.add("isolcpus=3"), "x=1\ncmdline=quiet\n"), "x=1\ncmdline=quiet isolcpus=3\n");
+    }
+
+    #[test]
+    fn a_raspberrys_console_is_removed_under_the_name_its_file_has() {
+        let line = "console=serial0,115200 console=tty1 rootwait\n";
+        assert_eq!(edited(&RASPBERRY.remove("console=ttyAMA0,115200"), line), "console=tty1 rootwait\n");
+    }
+
+    #[test]
+    fn what_is_removed_is_that_word_and_no_longer_one() {
+        let grub = "GRUB_CMDLINE_LINUX=\"console=ttyS10 console=ttyS1 quiet\"\n";
+        assert_eq!(edited(&Boot::Grub.remove("console=ttyS1"), grub), "GRUB_CMDLINE_LINUX=\"console=ttyS10  quiet\"\n");
         assert_eq!(edited(&Boot::Armbian(true).remove("console=ttyS2,1500000"), "console=both\n"), "console=display\n");
     }
 

@@ -19,20 +19,15 @@ pub(super) struct ConsoleFacts {
 }
 
 pub(super) fn look(root: &Path) -> ConsoleFacts {
-    let alias = |name: &str| {
-        // `serial0` of a Raspberry Pi is a name of the device tree, which udev gives to the device as well.
-        let target = std::fs::read_link(root.join("dev").join(name)).ok();
-        target.map_or_else(|| name.to_owned(), |target| read::name(&target))
-    };
     let line = read::text(root, "proc/cmdline");
-    ConsoleFacts { consoles: line.map(|line| consoles(&line, alias)), logins: logins(root) }
+    ConsoleFacts { consoles: line.map(|line| consoles(&line)), logins: logins(root) }
 }
 
-/// `console=ttyS0,115200n8` and what it means.
-fn consoles(line: &str, alias: impl Fn(&str) -> String) -> Vec<(String, String)> {
+/// `console=ttyS0,115200n8` and the device it means. (A Raspberry's `serial0` has become a device before the kernel sees it.)
+fn consoles(line: &str) -> Vec<(String, String)> {
     let words = line.split_whitespace().filter(|word| word.starts_with("console="));
     let device = |word: &str| word["console=".len()..].split(',').next().unwrap_or_default().to_owned();
-    words.map(|word| (word.to_owned(), alias(&device(word)))).collect()
+    words.map(|word| (word.to_owned(), device(word))).collect()
 }
 
 /// The services that are running are folders of the cgroup tree; nobody needs rights to see them.
@@ -80,27 +75,26 @@ mod tests {
     use super::*;
     use crate::doctor::read::fake::machine;
 
-    const LINE: &str = "console=serial0,115200 console=tty1 root=PARTUUID=3b-02 rootwait";
+    const LINE: &str = "console=ttyS0,115200 console=tty1 root=PARTUUID=3b-02 rootwait";
 
     fn judged(facts: &ConsoleFacts, port: &str, is_named: bool) -> Finding {
         judge(facts, &[port.into()], is_named, Boot::CommandLine("/boot/firmware/cmdline.txt")).remove(0)
     }
 
     #[test]
-    fn the_console_of_a_raspberry_is_found_behind_its_alias() {
+    fn a_console_with_a_login_is_removed_with_it() {
         let root = machine(&[
             ("proc/cmdline", LINE),
             ("dev/ttyS0", ""),
             (r"sys/fs/cgroup/system.slice/system-serial\x2dgetty.slice/serial-getty@ttyS0.service/cgroup.procs", "9"),
         ]);
-        std::os::unix::fs::symlink("ttyS0", root.path().join("dev/serial0")).unwrap();
         let facts = look(root.path());
         let finding = judged(&facts, "/dev/ttyS0", true);
         assert_eq!(finding.level, Level::Fault);
         assert_eq!(
             finding.mend,
             "sudo systemctl disable --now serial-getty@ttyS0.service\n\
-             sudo sed -i 's/console=serial0,115200 *//' /boot/firmware/cmdline.txt && sudo reboot"
+             sudo sed -i -E 's/console=(serial0|ttyS0)(,[^ ]*)? *//' /boot/firmware/cmdline.txt && sudo reboot"
         );
         assert_eq!(judged(&facts, "/dev/ttyS0", false).level, Level::Warning);
         assert_eq!(judged(&facts, "/dev/ttyUSB0", true).level, Level::Ok);
@@ -108,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_console_without_a_login_is_one_too_and_silence_is_unknown() {
-        let facts = ConsoleFacts { consoles: Some(consoles("console=ttyS0 quiet", str::to_owned)), logins: Vec::new() };
+        let facts = ConsoleFacts { consoles: Some(consoles("console=ttyS0 quiet")), logins: Vec::new() };
         assert_eq!(judged(&facts, "/dev/ttyS0", false).found, "/dev/ttyS0 has the kernel's console (console=ttyS0)");
         assert_eq!(judged(&ConsoleFacts::default(), "/dev/ttyS0", true).level, Level::Unknown);
     }

@@ -8,7 +8,7 @@ use super::wishes::Wishes;
 use super::{
     bus, console, disk, governor, heat, isolation, limits, mini_uart, port, preemption, realtime_share, rights,
 };
-use super::{throttle, time};
+use super::{throttle, time, usb_timer};
 use crate::serial::ports;
 use crate::sys::user;
 use crate::topology::{Advice, Board, Topology};
@@ -59,6 +59,7 @@ fn of_ports(root: &Path, wishes: Option<&Wishes>, boot: Boot) -> Vec<Finding> {
     };
     let mut findings = port::judge(&port::look(root, named, &found));
     findings.extend(console::judge(&console::look(root), &devices, named.is_some(), boot));
+    findings.extend(usb_timer::judge(&usb_timer::look(root, &devices)));
     findings.push(mini_uart::judge(&mini_uart::look(root, &devices, &found), firmware_settings(root)));
     findings
 }

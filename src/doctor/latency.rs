@@ -20,6 +20,10 @@ const PRIORITY: u8 = 80;
 const PERIOD_NS: u64 = 1_000_000;
 /// Powers of two of microseconds, up to a second.
 const BINS: usize = 21;
+/// Until then all threads are there and their memory is locked.
+const LEAD_NS: u64 = 20_000_000;
+/// What a thread needs, and not so much that locking it takes long.
+const STACK: usize = 128 << 10;
 /// Often enough for a progress line.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -59,12 +63,14 @@ pub struct Latency {
 
 /// Measures on `cores` at once for `duration`; `progress` hears now and then how much of it has passed.
 pub fn measure(cores: &[usize], duration: Duration, mut progress: impl FnMut(Duration)) -> Latency {
-    let unlocked = sched::lock_memory().err().map(|error| error.to_string());
-    let begin = monotonic_ns();
+    let begin = monotonic_ns() + LEAD_NS;
     let end = begin.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
-    let results = std::thread::scope(|scope| {
-        let start = |core: usize| std::thread::Builder::new().spawn_scoped(scope, move || watch(core, end));
+    let (unlocked, results) = std::thread::scope(|scope| {
+        let thread = || std::thread::Builder::new().stack_size(STACK);
+        let start = |core: usize| thread().spawn_scoped(scope, move || watch(core, begin, end));
         let threads: Vec<_> = cores.iter().map(|core| (*core, start(*core))).collect();
+        // Now, because their stacks are to be locked as well.
+        let unlocked = sched::lock_present_memory().err().map(|error| error.to_string());
         while monotonic_ns() < end {
             sleep_until(end.min(monotonic_ns() + u64::try_from(LOOK.as_nanos()).unwrap_or(0)));
             progress(Duration::from_nanos(monotonic_ns().saturating_sub(begin)).min(duration));
@@ -73,7 +79,7 @@ pub fn measure(cores: &[usize], duration: Duration, mut progress: impl FnMut(Dur
             let joined = thread.and_then(|thread| thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())));
             joined.map_err(|error| (core, error.to_string()))
         });
-        ended.collect::<Vec<_>>()
+        (unlocked, ended.collect::<Vec<_>>())
     });
     sched::unlock_memory();
     let (mut cores, mut failed) = (Vec::new(), Vec::new());
@@ -86,14 +92,14 @@ pub fn measure(cores: &[usize], duration: Duration, mut progress: impl FnMut(Dur
     Latency { duration, priority: PRIORITY, unlocked, cores, failed }
 }
 
-/// The life of a thread: sleeps and looks until `end`, once at least.
-fn watch(core: usize, end: u64) -> io::Result<CoreLatency> {
+/// The life of a thread: sleeps and looks from `begin` until `end`, once at least.
+fn watch(core: usize, begin: u64, end: u64) -> io::Result<CoreLatency> {
     // Affinity and policy are a thread's own in Linux, so both calls mean this one.
     affinity::pin_to(core)?;
     let refused = sched::set_fifo(PRIORITY).err().map(|error| error.to_string());
     let histogram = HistogramWords::default();
     let (mut bins, mut min, mut sum, mut missed) = (vec![0; BINS], u64::MAX, 0_u64, 0);
-    let mut next = monotonic_ns() + PERIOD_NS;
+    let mut next = begin;
     loop {
         sleep_until(next);
         let late = monotonic_ns().saturating_sub(next);

@@ -25,6 +25,7 @@ mod rights;
 mod shell;
 mod throttle;
 mod time;
+mod usb_timer;
 mod wishes;
 
 pub use examine::{examine, sort, worst};

@@ -1,5 +1,7 @@
 //! The two clocks: one that never steps, one that people read.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
@@ -26,8 +28,7 @@ pub fn process_cpu_ns() -> u64 {
 
 /// Sleeps until [`monotonic_ns`] is `at_ns`; what has passed already is not waited for.
 pub fn sleep_until(at_ns: u64) {
-    let (seconds, nanos) = (at_ns / 1_000_000_000, at_ns % 1_000_000_000);
-    let at = TimeSpec::new(seconds.try_into().unwrap_or(libc::time_t::MAX), nanos.try_into().unwrap_or(0));
+    let at = TimeSpec::from_duration(Duration::from_nanos(at_ns));
     // Fails only when a signal comes in between; the moment stays the same.
     let flags = ClockNanosleepFlags::TIMER_ABSTIME;
     while clock_nanosleep(ClockId::CLOCK_MONOTONIC, flags, &at) == Err(Errno::EINTR) {}

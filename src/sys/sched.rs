@@ -37,6 +37,15 @@ pub fn lock_memory() -> io::Result<()> {
     Ok(mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)?)
 }
 
+/// Keeps the memory that this process has now out of swap, but not what comes later: that could be refused, and so end the
+/// process, where RLIMIT_MEMLOCK is small.
+///
+/// # Errors
+/// As [`lock_memory`].
+pub fn lock_present_memory() -> io::Result<()> {
+    Ok(mlockall(MlockAllFlags::MCL_CURRENT)?)
+}
+
 /// Lets the memory of this process go to swap again.
 pub fn unlock_memory() {
     // Asks for no right, and cannot fail but for want of memory locks at all.
