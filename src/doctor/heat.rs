@@ -7,7 +7,7 @@ use super::read;
 use crate::topology::format_cpulist;
 
 const HEAT: &str = "temperature";
-const HEAT_WHY: &str = "a board that gets too hot lowers its clock until it is cooler";
+const HEAT_WHY: &str = "a board that gets too hot lowers its clock until it is cooler, or switches off";
 const CLOCK: &str = "cpu clock limit";
 const CLOCK_WHY: &str = "cores below their full clock take longer for each message";
 
@@ -24,8 +24,15 @@ pub(super) struct Zone {
 pub(super) fn look_heat(root: &Path) -> Vec<Zone> {
     let zones = read::entries(root, "sys/class/thermal");
     let zones = zones.iter().filter(|path| read::name(path).starts_with("thermal_zone"));
-    zones.filter_map(|path| zone(path)).collect()
+    let mut zones: Vec<Zone> = zones.filter_map(|path| zone(path)).collect();
+    if read::is_raspberry(root) {
+        zones.iter_mut().for_each(|zone| zone.limit = Some(zone.limit.map_or(FIRMWARE, |limit| limit.min(FIRMWARE))));
+    }
+    zones
 }
+
+/// From here on a Raspberry's firmware lowers the clock by itself; its device tree tells when it switches off only.
+const FIRMWARE: i64 = 80_000;
 
 fn zone(path: &Path) -> Option<Zone> {
     let trip = |number: usize| {
@@ -49,12 +56,7 @@ pub(super) fn judge_heat(zones: &[Zone]) -> Finding {
         let found = "this machine does not say how hot it is, or how hot it may become";
         return Finding::new(HEAT, Level::Unknown, found, HEAT_WHY);
     };
-    let found = format!(
-        "{} is at {} \u{b0}C; from {} \u{b0}C on the clock is lowered",
-        zone.name,
-        degrees(zone.now),
-        degrees(limit)
-    );
+    let found = format!("{} is at {} \u{b0}C, its limit is {} \u{b0}C", zone.name, degrees(zone.now), degrees(limit));
     let level = match limit - zone.now {
         room if room <= 0 => Level::Warning,
         room if room <= MARGIN => Level::Note,
@@ -128,6 +130,17 @@ mod tests {
         ]);
         let expected = Zone { name: "cpu-thermal".into(), now: 51_234, limit: Some(85_000) };
         assert_eq!(look_heat(root.path()), [expected]);
+    }
+
+    #[test]
+    fn a_raspberrys_firmware_has_a_limit_of_its_own() {
+        let root = machine(&[
+            ("sys/firmware/devicetree/base/compatible", "raspberrypi,5-model-b\0brcm,bcm2712\0"),
+            ("sys/class/thermal/thermal_zone0/temp", "81000\n"),
+            ("sys/class/thermal/thermal_zone0/trip_point_0_type", "critical\n"),
+            ("sys/class/thermal/thermal_zone0/trip_point_0_temp", "110000\n"),
+        ]);
+        assert_eq!(judge_heat(&look_heat(root.path())).level, Level::Warning);
     }
 
     #[test]

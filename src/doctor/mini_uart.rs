@@ -12,14 +12,13 @@ const DRIVER: &str = "bcm2835-aux-uart";
 
 /// The ports among `wanted` that are such a UART; /dev/serial0 is what the header's is called.
 pub(super) fn look(root: &Path, wanted: &[PathBuf], found: &[PortInfo]) -> Vec<PathBuf> {
-    let tree = read::text(root, "sys/firmware/devicetree/base/compatible").unwrap_or_default();
+    let is_raspberry = read::is_raspberry(root);
     let header = std::fs::read_link(root.join("dev/serial0")).ok().map(|target| read::name(&target));
     let is_mini = |device: &Path| {
         let info = found.iter().find(|info| info.device == device);
         let driver = info.and_then(|info| info.driver.as_deref());
         // Some kernels show no driver; on these boards the header's ttyS0 is nothing else.
-        let is_header =
-            tree.contains("raspberrypi,") && read::name(device) == "ttyS0" && header.as_deref() == Some("ttyS0");
+        let is_header = is_raspberry && read::name(device) == "ttyS0" && header.as_deref() == Some("ttyS0");
         driver == Some(DRIVER) || is_header
     };
     wanted.iter().filter(|device| is_mini(device)).cloned().collect()

@@ -23,13 +23,12 @@ pub(super) struct KernelFacts {
 }
 
 pub(super) fn look(root: &Path) -> KernelFacts {
-    let tree = read::text(root, "sys/firmware/devicetree/base/compatible").unwrap_or_default();
     KernelFacts {
         is_realtime: read::text(root, "sys/kernel/realtime").as_deref() == Some("1"),
         version: read::text(root, "proc/sys/kernel/version"),
         command_line: read::text(root, "proc/cmdline").unwrap_or_default(),
         systems: systems(&read::text(root, "etc/os-release").unwrap_or_default()),
-        is_raspberry: tree.contains("raspberrypi,"),
+        is_raspberry: read::is_raspberry(root),
     }
 }
 

@@ -33,6 +33,11 @@ pub(super) fn index(name: &str, prefix: &str) -> Option<usize> {
     name.strip_prefix(prefix)?.parse().ok()
 }
 
+/// Whether the device tree calls this a Raspberry Pi.
+pub(super) fn is_raspberry(root: &Path) -> bool {
+    text(root, "sys/firmware/devicetree/base/compatible").is_some_and(|tree| tree.contains("raspberrypi,"))
+}
+
 #[cfg(test)]
 pub(super) mod fake {
     use super::*;

@@ -28,6 +28,8 @@ pub(super) struct RightsFacts {
     priority: Option<Option<u64>>,
     /// RLIMIT_MEMLOCK.
     memory: Option<Option<u64>>,
+    /// Whether this is a user namespace (a container without root): what its capabilities allow, the machine may still refuse.
+    is_namespaced: bool,
     /// What the kernel said when the priority was tried.
     tried: Option<Result<(), String>>,
 }
@@ -43,6 +45,7 @@ pub(super) fn look(root: &Path) -> RightsFacts {
         capabilities: status.and_then(|text| effective(&text)),
         priority: limit(Limited::RealtimePriority).ok().map(|(soft, _)| soft),
         memory: limit(Limited::LockedMemory).ok().map(|(soft, _)| soft),
+        is_namespaced: read::text(root, "proc/self/uid_map").is_some_and(|map| is_part(&map)),
         tried: tried.map(|tried| tried.map_err(|error| error.to_string())),
     }
 }
@@ -53,18 +56,31 @@ fn effective(status: &str) -> Option<u64> {
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
+/// Whether /proc/self/uid_map shows less than all users: only the machine's own namespace has them all.
+fn is_part(map: &str) -> bool {
+    map.split_whitespace().ne(["0", "0", "4294967295"])
+}
+
 impl RightsFacts {
     fn has(&self, capability: u32) -> bool {
-        self.capabilities.is_some_and(|all| all >> capability & 1 == 1)
+        // SCHED_FIFO and locked memory ask for the capability on the machine itself.
+        !self.is_namespaced && self.capabilities.is_some_and(|all| all >> capability & 1 == 1)
     }
 }
 
-/// The way for `program` started by hand, and the one for a service.
-fn mend(program: &str, unit: &str) -> String {
-    format!(
-        "sudo setcap cap_sys_nice,cap_ipc_lock+ep {program}\n\
-         # or, for a service, in its unit (pinring install --print-unit writes it so):\n{unit}"
-    )
+impl RightsFacts {
+    /// The way for `program` started by hand, and the one for a service.
+    fn mend(&self, program: &str, unit: &str) -> String {
+        if self.is_namespaced {
+            return "# a user namespace cannot give this away: raise the limits of whoever starts the container, or start it as root\n\
+                    sudo prlimit --pid $$ --rtprio=99 --memlock=unlimited   # in the shell that starts it"
+                .into();
+        }
+        format!(
+            "sudo setcap cap_sys_nice,cap_ipc_lock+ep {program}\n\
+             # or, for a service, in its unit (pinring install --print-unit writes it so):\n{unit}"
+        )
+    }
 }
 
 /// `priority` is the highest that the configuration asks for, if it asks.
@@ -81,14 +97,14 @@ pub(super) fn judge_fifo(facts: &RightsFacts, priority: Option<u8>, program: &st
                  echo 950000 | sudo tee /sys/fs/cgroup/cpu/cpu.rt_runtime_us",
             )
         }
-        Some(Err(_)) => finding(bad, "this user may not have SCHED_FIFO".into()).mend(mend(program, unit)),
+        Some(Err(_)) => finding(bad, "this user may not have SCHED_FIFO".into()).mend(facts.mend(program, unit)),
         Some(Ok(())) if facts.has(CAP_SYS_NICE) => finding(Level::Ok, "SCHED_FIFO is allowed (CAP_SYS_NICE)".into()),
         Some(Ok(())) => {
             let most = facts.priority.unwrap_or(Some(1)).unwrap_or(99);
             let wanted = priority.map_or(1, u64::from);
             if most < wanted {
                 let found = format!("SCHED_FIFO is allowed up to {most} only, the configuration asks for {wanted}");
-                return finding(Level::Warning, found).mend(mend(program, unit));
+                return finding(Level::Warning, found).mend(facts.mend(program, unit));
             }
             finding(Level::Ok, format!("SCHED_FIFO is allowed up to {most} (RLIMIT_RTPRIO)"))
         }
@@ -109,7 +125,7 @@ pub(super) fn judge_lock(facts: &RightsFacts, is_wanted: bool, program: &str) ->
             let level = if is_wanted { Level::Warning } else { Level::Note };
             let found = format!("no more than {} KiB can be locked", most >> 10);
             let unit = "AmbientCapabilities=CAP_SYS_NICE CAP_IPC_LOCK\nLimitMEMLOCK=infinity";
-            finding(level, found).mend(mend(program, unit))
+            finding(level, found).mend(facts.mend(program, unit))
         }
     }
 }
@@ -155,6 +171,16 @@ mod tests {
         assert_eq!(judge_fifo(&user, Some(50), PROGRAM).level, Level::Ok);
         assert_eq!(judge_fifo(&user, Some(70), PROGRAM).level, Level::Warning);
         assert_eq!(judge_lock(&user, true, PROGRAM).level, Level::Ok);
+    }
+
+    #[test]
+    fn the_capabilities_of_a_user_namespace_do_not_count() {
+        assert!(!is_part("         0          0 4294967295\n") && is_part("         0       1000          1\n"));
+        let user = RightsFacts { capabilities: effective(ROOT), is_namespaced: true, ..user(Some(0), Some(8 << 20)) };
+        for finding in [judge_fifo(&user, None, PROGRAM), judge_lock(&user, false, PROGRAM)] {
+            assert_eq!(finding.level, Level::Note);
+            assert!(finding.mend.contains("sudo prlimit"), "{finding:?}");
+        }
     }
 
     #[test]

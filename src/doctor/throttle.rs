@@ -27,12 +27,11 @@ pub(super) struct SupplyFacts {
 }
 
 pub(super) fn look(root: &Path) -> SupplyFacts {
-    let tree = read::text(root, "sys/firmware/devicetree/base/compatible");
     let throttled = read::text(root, "sys/devices/platform/soc/soc:firmware/get_throttled");
     let monitors = read::entries(root, "sys/class/hwmon");
     let monitor = monitors.iter().find(|path| read::text(path, "name").as_deref() == Some("rpi_volt"));
     SupplyFacts {
-        is_raspberry: tree.is_some_and(|tree| tree.contains("raspberrypi,")),
+        is_raspberry: read::is_raspberry(root),
         throttled: throttled.and_then(|text| u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()),
         alarm: monitor.and_then(|path| read::number::<u8>(path, "in0_lcrit_alarm")).map(|alarm| alarm != 0),
     }
