@@ -140,7 +140,13 @@ mod tests {
     /// Somebody with these limits and no capability.
     fn user(priority: Option<u64>, memory: Option<u64>) -> RightsFacts {
         let tried = if priority == Some(0) { Err("Operation not permitted".into()) } else { Ok(()) };
-        RightsFacts { capabilities: Some(0), priority: Some(priority), memory: Some(memory), tried: Some(tried) }
+        RightsFacts {
+            capabilities: Some(0),
+            priority: Some(priority),
+            memory: Some(memory),
+            is_namespaced: false,
+            tried: Some(tried),
+        }
     }
 
     #[test]
