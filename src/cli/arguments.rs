@@ -11,9 +11,24 @@ Exit codes:
   1   messages were lost without an explanation, or workers had to be killed at the end; status: the system is degraded;
       doctor: something will cost data or time
   2   the command line is wrong
-  3   doctor: something cannot work like this
+  3   doctor: something will not work
   70  it could not do what was asked (a file, a terminal, the system), or failures stopped it (escalate = \"exit\")
   78  the configuration is wrong; nothing was started";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  pinring doctor station.toml              what stands in the way of this pipeline
+  pinring doctor --latency 10s             and how late its workers would wake up
+  pinring doctor --json | jq -r .worst     for scripts";
+
+const DOCTOR_EXIT_CODES: &str = "\
+Exit codes:
+  0   nothing worse than notes
+  1   warnings: data or deadlines are at risk
+  2   the command line is wrong
+  3   faults: something will not work
+  70  it could not do what was asked
+  78  the configuration is wrong";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,6 +77,14 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Examine this machine for what data acquisition needs
+    ///
+    /// Rights, ports, consoles on them, clocks, cores, disks, limits. Each finding says what is the case, why that matters and, where
+    /// it can be mended, the command or line that does so; the worst come first. It changes nothing and opens no port. What it cannot
+    /// look at is called `unknown`. With a configuration it looks at the ports, folders and priorities named there, without one at all
+    /// ports and the current folder.
+    #[command(after_help = format!("{DOCTOR_EXAMPLES}\n\n{DOCTOR_EXIT_CODES}"))]
+    Doctor(DoctorArguments),
     /// List the serial ports: stable names, drivers, who holds them
     #[command(after_help = "Example:\n  pinring ports")]
     Ports {
@@ -117,12 +140,6 @@ pub(super) enum Verb {
     /// that does not accept the configuration changes nothing.
     #[command(after_help = "Example:\n  pinring upgrade ./pinring-new")]
     Upgrade(UpgradeArguments),
-    /// Look whether this machine is fit for recording, and print what would make it so
-    ///
-    /// Permissions, groups, UARTs, clock speed, power, heat, disks, the clock: for everything that is not as it should be, the command
-    /// that mends it. With a configuration, what that needs. Exit code 0, 1 (warnings) or 3 (faults).
-    #[command(after_help = "Examples:\n  pinring doctor station.toml\n  pinring doctor --latency 10s")]
-    Doctor(DoctorArguments),
     /// Print the systemd unit that runs a configuration as a service
     ///
     /// With readiness, watchdog, descriptors kept over a restart, an unprivileged user, and as few rights as serial ports and real-time
@@ -246,19 +263,6 @@ pub(super) struct UpgradeArguments {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct DoctorArguments {
-    /// A configuration; what it needs is looked at
-    #[arg(value_name = "FILE.toml")]
-    pub(super) file: Option<PathBuf>,
-    /// Measure for so long how late each core wakes a process, as cyclictest does
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(super) latency: Option<Duration>,
-    /// For machines
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args, Debug)]
 pub(super) struct InstallArguments {
     /// Print the unit
     #[arg(long, required = true)]
@@ -269,6 +273,22 @@ pub(super) struct InstallArguments {
     /// The configuration
     #[arg(value_name = "FILE.toml")]
     pub(super) file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DoctorArguments {
+    /// The configuration to examine the machine for
+    #[arg(value_name = "FILE.toml")]
+    pub(super) file: Option<PathBuf>,
+    /// For machines
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Measure for this time how late a sleeper wakes up on each core, for example 10s
+    ///
+    /// One thread a core sleeps to the next millisecond, again and again, with SCHED_FIFO 80 and locked memory where this user may
+    /// have them. The longer, the rarer the delays it sees.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(super) latency: Option<Duration>,
 }
 
 #[derive(Args, Debug)]

@@ -1,127 +1,171 @@
-//! `pinring doctor`: is this machine fit for recording, and what would make it so.
+//! `pinring doctor`: what this machine lacks, and the command that mends it.
 
 use std::fmt::Write as _;
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::io::{IsTerminal, Write as _};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::arguments::DoctorArguments;
-use super::columns::columns;
-use super::exit;
+use super::run::refuse;
+use super::{exit, latency_text, show};
 use crate::config;
-use crate::dash::nanos;
-use crate::doctor::latency::{CLASSES_US, Latency, measure};
-use crate::doctor::{Finding, Level, Patient, examine};
-use crate::pipeline::NodeKind;
-use crate::sys::stderr;
+use crate::doctor::{Finding, Latency, Level, Wishes, examine, judge_latency, measure, quote, sort, worst};
 use crate::topology::Topology;
 
 pub(super) fn run(arguments: &DoctorArguments) -> anyhow::Result<u8> {
-    let patient = match patient(arguments.file.as_deref()) {
-        Ok(patient) => patient,
-        Err(error) => return Ok(super::run::refuse(&error)),
+    let wishes = match arguments.file.as_deref().map(config::load) {
+        Some(Err(error)) => return Ok(refuse(&error)),
+        Some(Ok(config)) => Some(Wishes::of(&config.graph)),
+        None => None,
     };
-    let findings = examine(&patient);
-    let latency = arguments.latency.map(|time| {
-        if std::io::stderr().is_terminal() {
-            stderr::say(&format!("measuring wake-ups for {} ...", humantime::format_duration(time)));
-        }
-        let cores: Vec<usize> = Topology::detect()?.allowed().map(|core| core.id).collect();
-        anyhow::Ok(measure(&cores, time)?)
-    });
-    let latency = latency.transpose()?;
+    let mut findings = examine(wishes.as_ref(), &program());
+    let latency = arguments.latency.map(wake_ups).transpose()?;
+    if let Some(latency) = &latency {
+        findings.push(judge_latency(latency, &findings));
+        sort(&mut findings);
+    }
+    let screen = std::io::stdout().is_terminal();
     let text = if arguments.json {
-        let worst = worst(&findings).word();
-        format!("{:#}\n", json!({ "findings": findings, "worst": worst, "latency": latency }))
+        machine_readable(&findings, latency.as_ref())
     } else {
-        readable(&findings, latency.as_ref())
+        let colour = screen && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let chart =
+            latency.map_or_else(String::new, |latency| format!("\n{}", latency_text::readable(&latency, screen)));
+        readable(&findings, colour) + &chart
     };
-    super::show(|out| Ok(out.write_all(text.as_bytes())?))?;
-    Ok(match worst(&findings) {
-        Level::Fault => exit::FAULT,
-        Level::Warning => exit::LOSS,
-        _ => exit::OK,
-    })
+    show(|out| Ok(out.write_all(text.as_bytes())?))?;
+    Ok(code(worst(&findings)))
 }
 
-fn worst(findings: &[Finding]) -> Level {
-    findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok)
+fn code(worst: Level) -> u8 {
+    match worst {
+        Level::Ok | Level::Unknown | Level::Note => exit::OK,
+        Level::Warning => exit::WARNINGS,
+        Level::Fault => exit::FAULTS,
+    }
 }
 
-/// What a configuration needs; without one, what any would.
-fn patient(file: Option<&Path>) -> Result<Patient, config::ConfigError> {
-    let mut patient =
-        Patient { root: "/".into(), ports: Vec::new(), directories: vec![PathBuf::from(".")], wants_realtime: false };
-    let Some(file) = file else { return Ok(patient) };
-    let graph = config::load(file)?.graph;
-    let ports = graph.nodes.iter().filter_map(|node| match &node.kind {
-        NodeKind::Source(source) => source.device(),
-        _ => None,
+/// How a shell calls this program's file: by its name if that leads here, else by its path.
+fn program() -> String {
+    let Ok(own) = std::env::current_exe() else { return "\"$(command -v pinring)\"".into() };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let by_name = std::env::split_paths(&path).map(|folder| folder.join("pinring")).find(|file| file.is_file());
+    if by_name.and_then(|file| file.canonicalize().ok()) == own.canonicalize().ok() {
+        // setcap follows no links.
+        return "\"$(readlink -f \"$(command -v pinring)\")\"".into();
+    }
+    quote(&own.to_string_lossy())
+}
+
+/// Measures, with a line on the terminal that says how far it is.
+fn wake_ups(duration: Duration) -> anyhow::Result<Latency> {
+    let cores: Vec<usize> = Topology::detect()?.allowed().map(|core| core.id).collect();
+    let mut screen = std::io::stderr();
+    let is_seen = screen.is_terminal();
+    let latency = measure(&cores, duration, |passed| {
+        if is_seen {
+            let (now, all) = (passed.as_secs_f64(), duration.as_secs_f64());
+            // A screen that has gone is no reason to stop measuring.
+            let _ = write!(screen, "\rmeasuring {} cores: {now:.0} of {all:.0} s ", cores.len());
+        }
     });
-    patient.ports = ports.collect();
-    let directories = graph.nodes.iter().filter_map(|node| match &node.kind {
-        NodeKind::Sink(sink) => sink.directory(),
-        _ => None,
-    });
-    patient.directories = directories.collect();
-    patient.directories.sort();
-    patient.directories.dedup();
-    let realtime = graph.realtime;
-    patient.wants_realtime =
-        realtime.lock_memory || realtime.priority.is_some() || graph.nodes.iter().any(|node| node.priority.is_some());
-    Ok(patient)
+    if is_seen {
+        // Clears the line for what comes.
+        let _ = write!(std::io::stderr(), "\r\x1b[K");
+    }
+    Ok(latency)
 }
 
-fn readable(findings: &[Finding], latency: Option<&Latency>) -> String {
-    let colour = std::io::stdout().is_terminal();
+fn colour_of(level: Level) -> &'static str {
+    match level {
+        Level::Ok => "32",
+        Level::Unknown => "35",
+        Level::Note => "36",
+        Level::Warning => "33",
+        Level::Fault => "1;31",
+    }
+}
+
+/// Two columns wide enough for the levels and the checks, the findings behind them, reasons and commands below.
+fn readable(findings: &[Finding], colour: bool) -> String {
+    let paint = |code: &str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+    let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
     let mut text = String::new();
     for finding in findings {
-        let code = match finding.level {
-            Level::Fault => "31;1",
-            Level::Warning => "33;1",
-            Level::Note => "36",
-            Level::Ok => "32",
-            Level::Unknown => "2",
-        };
-        let word = format!("{:<8}", finding.level.word());
-        let word = if colour { format!("\x1b[{code}m{word}\x1b[0m") } else { word };
+        // Padded first: what paints takes no place on the screen.
+        let level = paint(colour_of(finding.level), &format!("{:<7}", finding.level.word()));
         // Writing to a String cannot fail; so throughout.
-        let _ = writeln!(text, "{word} {:<20} {}", finding.check, finding.found);
-        if !finding.why.is_empty() {
-            let _ = writeln!(text, "{:29} {}", "", finding.why);
+        let _ = writeln!(text, "{level}  {:<width$}  {}", finding.check, finding.found);
+        if finding.level == Level::Ok {
+            continue;
         }
-        if !finding.mend.is_empty() {
-            let _ = writeln!(text, "{:29} mend: {}", "", finding.mend);
+        let _ = writeln!(text, "{:7}  why   {}", "", finding.why);
+        for (number, line) in finding.mend.lines().enumerate() {
+            let title = if number == 0 { "mend" } else { "" };
+            let code = if line.starts_with('#') { "2" } else { "1" };
+            let _ = writeln!(text, "{:7}  {title:<4}  {}", "", paint(code, line));
         }
     }
-    if let Some(latency) = latency {
-        text += &latency_text(latency);
-    }
+    let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
+    let many = |level: Level, count: usize| count > 1 && level > Level::Unknown;
+    let counts = Level::ALL.iter().rev().map(|level| (*level, count(*level))).filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts
+        .map(|(level, count)| format!("{count} {}{}", level.word(), if many(level, count) { "s" } else { "" }))
+        .collect();
+    let _ = writeln!(text, "\n{}", counts.join(", "));
     text
 }
 
-fn latency_text(latency: &Latency) -> String {
-    let how =
-        if latency.realtime { "with real-time priority 80" } else { "without real-time priority: it is not allowed" };
-    let mut text = format!("\nwake-up latency, {how}\n");
-    let head = ["core", "wake-ups", "min", "avg", "p99", "max"].map(str::to_owned);
-    let rows = latency.cores.iter().map(|core| {
-        let times = [core.min_ns, core.avg_ns, core.p99_ns, core.max_ns].map(nanos);
-        let [min, avg, p99, max] = times;
-        [core.core.to_string(), core.count.to_string(), min, avg, p99, max]
+fn machine_readable(findings: &[Finding], latency: Option<&Latency>) -> String {
+    let list = findings.iter().map(|finding| {
+        json!({
+            "check": finding.check, "level": finding.level.word(), "found": finding.found, "why": finding.why,
+            "mend": finding.mend,
+        })
     });
-    text += &columns(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
-    for core in &latency.cores {
-        let _ = writeln!(text, "\n  core {}", core.core);
-        for (class, count) in core.histogram.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let bound = CLASSES_US[class];
-            let label =
-                if bound == u64::MAX { format!(">= {} us", CLASSES_US[class - 1]) } else { format!("< {bound} us") };
-            // A single one must be seen: it is what matters.
-            let bar = "\u{2588}".repeat((count * 50).div_ceil(core.count.max(1)));
-            let _ = writeln!(text, "  {label:>10} {count:>8} {bar}");
-        }
+    let mut all = json!({ "findings": list.collect::<Vec<_>>(), "worst": worst(findings).word() });
+    if let Some(latency) = latency {
+        all["latency"] = latency_text::machine_readable(latency);
     }
-    text
+    format!("{all:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings() -> Vec<Finding> {
+        let finding = |check, level, mend: &str| Finding {
+            check,
+            level,
+            found: "found it".into(),
+            why: "it matters",
+            mend: mend.into(),
+        };
+        vec![finding("clock", Level::Warning, "sudo a\n# then\nb"), finding("shared memory", Level::Ok, "")]
+    }
+
+    #[test]
+    fn people_see_the_worst_first_with_reason_and_command() {
+        let expected = "warning  clock          found it
+         why   it matters
+         mend  sudo a
+               # then
+               b
+ok       shared memory  found it
+
+1 warning, 1 ok
+";
+        assert_eq!(readable(&findings(), false), expected);
+        assert!(readable(&findings(), true).starts_with("\x1b[33mwarning\x1b[0m  clock"));
+    }
+
+    #[test]
+    fn programs_get_the_same_and_the_exit_code_is_that_of_the_worst() {
+        let value: serde_json::Value = serde_json::from_str(&machine_readable(&findings(), None)).unwrap();
+        assert_eq!((&value["worst"], &value["findings"][1]["level"]), (&json!("warning"), &json!("ok")));
+        assert_eq!(value["findings"][0]["mend"], "sudo a\n# then\nb");
+        assert_eq!(Level::ALL.map(code), [0, 0, 0, 1, 3]);
+    }
 }

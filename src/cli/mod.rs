@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod generate;
 mod install;
+mod latency_text;
 mod logger;
 mod observer;
 mod ports;
@@ -32,8 +33,10 @@ pub mod exit {
     /// It ran, but messages were lost without an explanation, or workers had to be killed at the end; `status`: the system is degraded;
     /// `doctor`: something will cost data or time.
     pub const LOSS: u8 = 1;
-    /// `doctor`: something cannot work like this.
-    pub const FAULT: u8 = 3;
+    /// `doctor`: data or deadlines are at risk.
+    pub const WARNINGS: u8 = 1;
+    /// `doctor`: something will not work. (2 is a wrong command line.)
+    pub const FAULTS: u8 = 3;
     /// It could not do what was asked: a file, a terminal, the system.
     pub const FAILED: u8 = 70;
     /// The configuration is wrong; nothing was started.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::columns::columns;
-use crate::topology::{Board, Core, Detected, Placement, Request, Role, Topology, format_cpulist, place};
+use crate::topology::{Advice, Board, Core, Detected, Placement, Request, Role, Topology, format_cpulist, place};
 
 /// A pipeline of the usual shape, to show where its nodes would go.
 fn usual_pipeline() -> Vec<Request> {
@@ -39,34 +39,6 @@ pub(super) fn print(as_json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
         readable(&topology, board.as_ref(), &requests, &placement, &command_line)
     };
     Ok(out.write_all(text.as_bytes())?)
-}
-
-/// The words to add to the kernel's command line on this machine.
-fn recommended(board: &Detected, topology: &Topology) -> String {
-    // All threads of the last core: a busy sibling disturbs as much as a busy core.
-    let last = topology.cores.last().map_or_else(String::new, |core| format_cpulist(&core.siblings));
-    board.board.command_line.replace("LAST", &last)
-}
-
-/// What the present command line says of each recommended word: nothing, the same, or something else.
-fn compare(recommended: &str, present: &str) -> String {
-    let key = |word: &str| word.split('=').next().unwrap_or_default().to_owned();
-    let (mut missing, mut other) = (Vec::new(), Vec::new());
-    for word in recommended.split_whitespace() {
-        match present.split_whitespace().find(|own| key(own) == key(word)) {
-            None => missing.push(word),
-            Some(own) if own != word => other.push(own),
-            Some(_) => {}
-        }
-    }
-    let mut parts = Vec::new();
-    if !missing.is_empty() {
-        parts.push(format!("missing: {}", missing.join(" ")));
-    }
-    if !other.is_empty() {
-        parts.push(format!("set otherwise: {}", other.join(" ")));
-    }
-    if parts.is_empty() { "set already".into() } else { parts.join("; ") }
 }
 
 fn why_not(core: &Core, topology: &Topology) -> &'static str {
@@ -159,11 +131,12 @@ fn board_text(text: &mut String, found: &Detected, topology: &Topology, command_
             let _ = writeln!(text, "    - {trap}");
         }
     }
-    let wanted = recommended(found, topology);
+    let advice = Advice::new(&found.board, topology, command_line);
+    let wanted = &advice.wanted;
     // Nobody isolates the only core.
     if topology.cores.len() > 1 || !wanted.contains("isolcpus") {
         *text += "\nkernel command line for undisturbed workers:\n";
-        let _ = writeln!(text, "  {wanted}\n  now: {}", compare(&wanted, command_line));
+        let _ = writeln!(text, "  {wanted}\n  now: {advice}");
         if wanted.contains("nohz_full") && !topology.knows_tickless {
             *text += "  this kernel was built without CONFIG_NO_HZ_FULL and ignores nohz_full\n";
         }
@@ -201,7 +174,7 @@ fn machine_readable(
         json!({
             "profile": found.profile, "name": found.board.name, "model": found.model, "clusters": clusters.collect::<Vec<_>>(),
             "uarts": uarts.collect::<Vec<_>>(),
-            "recommended_command_line": recommended(found, topology), "notes": found.board.notes,
+            "recommended_command_line": Advice::new(&found.board, topology, command_line).wanted, "notes": found.board.notes,
         })
     });
     let all = json!({
@@ -279,12 +252,6 @@ kernel command line for undisturbed workers:
         assert!(shown.contains("4 x Cortex-A55 (capacity 414), 4 x Cortex-A76 (capacity 1024)"), "{shown}");
         assert!(shown.contains("the board has 8 cores, but 4 are online"), "{shown}");
         assert!(shown.contains("/dev/ttyS2 (8250-dw)\n    - "), "{shown}");
-    }
-
-    #[test]
-    fn a_command_line_that_is_set_is_called_set() {
-        assert_eq!(compare("isolcpus=3 threadirqs", "threadirqs isolcpus=3"), "set already");
-        assert_eq!(compare("threadirqs", ""), "missing: threadirqs");
     }
 
     #[test]

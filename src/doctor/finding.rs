@@ -1,24 +1,24 @@
-//! What a check found.
+//! What a check found, how bad that is, and what mends it.
 
-use serde::Serialize;
-
-/// How grave it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+/// How bad a finding is; the worse the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// As it should be.
     Ok,
-    /// It could not be looked at.
+    /// This machine or this user's rights do not let one look. Never taken for [`Level::Ok`].
     Unknown,
-    /// Could be better; matters to some.
+    /// It works; it could be better.
     Note,
-    /// Will cost data or time sooner or later.
+    /// It works now, but data or deadlines are at risk.
     Warning,
-    /// It cannot work like this.
+    /// It will not work.
     Fault,
 }
 
 impl Level {
+    /// All of them, best first.
+    pub const ALL: [Self; 5] = [Self::Ok, Self::Unknown, Self::Note, Self::Warning, Self::Fault];
+
     /// In a word.
     pub fn word(self) -> &'static str {
         match self {
@@ -31,62 +31,40 @@ impl Level {
     }
 }
 
-/// One finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at.
+    /// The check's name: the same word for the same check on every machine.
     pub check: &'static str,
-    /// How grave it is.
+    /// How bad it is.
     pub level: Level,
-    /// What was found.
+    /// What is the case, in one sentence.
     pub found: String,
-    /// Why it matters; empty where all is well.
-    pub why: String,
-    /// The command, or the line, that mends it; empty where nothing is to be mended.
+    /// Why that matters.
+    pub why: &'static str,
+    /// Commands or lines for a file that mend it, as they are to be typed; what follows a `#` is for the reader. Never empty
+    /// from [`Level::Warning`] on.
     pub mend: String,
 }
 
 impl Finding {
-    pub(super) fn ok(check: &'static str, found: impl Into<String>) -> Self {
-        Self { check, level: Level::Ok, found: found.into(), why: String::new(), mend: String::new() }
+    /// A finding that nothing is to be done about.
+    pub(super) fn new(check: &'static str, level: Level, found: impl Into<String>, why: &'static str) -> Self {
+        Self { check, level, found: found.into(), why, mend: String::new() }
     }
 
-    pub(super) fn unknown(check: &'static str, found: impl Into<String>) -> Self {
-        Self { level: Level::Unknown, ..Self::ok(check, found) }
-    }
-
-    pub(super) fn new(
-        check: &'static str,
-        level: Level,
-        found: impl Into<String>,
-        why: &str,
-        mend: impl Into<String>,
-    ) -> Self {
-        Self { check, level, found: found.into(), why: why.to_owned(), mend: mend.into() }
+    /// With what mends it.
+    pub(super) fn mend(self, mend: impl Into<String>) -> Self {
+        Self { mend: mend.into(), ..self }
     }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use crate::doctor::Patient;
+mod tests {
+    use super::*;
 
-    /// Files of some other machine.
-    pub(in crate::doctor) struct Tree(tempfile::TempDir);
-
-    impl Tree {
-        pub(in crate::doctor) fn new(files: &[(&str, &str)]) -> Self {
-            let dir = tempfile::tempdir().unwrap();
-            for (path, text) in files {
-                let path = dir.path().join(path);
-                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                std::fs::write(path, text).unwrap();
-            }
-            Self(dir)
-        }
-
-        pub(in crate::doctor) fn patient(&self) -> Patient {
-            let (ports, directories) = (Vec::new(), Vec::new());
-            Patient { root: self.0.path().to_owned(), ports, directories, wants_realtime: false }
-        }
+    #[test]
+    fn the_list_of_levels_is_in_order() {
+        assert!(Level::ALL.is_sorted());
     }
 }

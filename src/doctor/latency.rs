@@ -1,101 +1,151 @@
-//! How late a core wakes a process: measured as cyclictest does (<https://wiki.linuxfoundation.org/realtime/documentation/howto/tools/cyclictest/start>):
-//! sleep until a moment of the monotonic clock, look how much later it is.
+//! How late a sleeping worker wakes up: what cyclictest measures, on the cores that workers may have.
+//!
+//! Each core gets a thread that sleeps to the next full millisecond of CLOCK_MONOTONIC, again and again, and looks how late it
+//! is. Unlike cyclictest it leaves /dev/cpu_dma_latency alone, which would keep the cores from idling deeply: pinring's workers
+//! leave it alone as well, and what they will see is to be shown.
 
 use std::io;
 use std::time::Duration;
 
-use serde::Serialize;
-
+use super::finding::{Finding, Level};
 use crate::sys::clock::{monotonic_ns, sleep_until};
 use crate::sys::{affinity, sched};
+use crate::trace::{HistogramWords, Summary};
 
-/// Time between two wake-ups.
-const INTERVAL_NS: u64 = 1_000_000;
-/// Priority while measuring, as cyclictest is usually called with.
+const CHECK: &str = "wake-up latency";
+const WHY: &str = "so long data lie about after their interrupt before a worker takes them";
+
+/// What cyclictest is usually given: above all but the kernel's own threads.
 const PRIORITY: u8 = 80;
-/// Upper bounds of the histogram's classes, us; the last has none.
-pub const CLASSES_US: [u64; 10] = [5, 10, 20, 50, 100, 200, 500, 1000, 5000, u64::MAX];
+const PERIOD_NS: u64 = 1_000_000;
+/// Powers of two of microseconds, up to a second.
+const BINS: usize = 21;
+/// Until then all threads are there and their memory is locked.
+const LEAD_NS: u64 = 20_000_000;
+/// What a thread needs, and not so much that locking it takes long.
+const STACK: usize = 128 << 10;
+/// Often enough for a progress line.
+const LOOK: Duration = Duration::from_millis(200);
 
-/// What one core showed, in ns.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// How one core did.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoreLatency {
-    /// Its number.
+    /// The core.
     pub core: usize,
-    /// Wake-ups measured.
-    pub count: usize,
-    /// Shortest.
-    pub min_ns: u64,
-    /// On average.
-    pub avg_ns: u64,
-    /// 99 of 100 were at most this.
-    pub p99_ns: u64,
-    /// Longest.
-    pub max_ns: u64,
-    /// How many fell into each class of [`CLASSES_US`].
-    pub histogram: [usize; CLASSES_US.len()],
+    /// The shortest latency, ns.
+    pub min: u64,
+    /// The mean, ns.
+    pub mean: u64,
+    /// Number, percentiles (off by an eighth at most) and the longest, ns.
+    pub summary: Summary,
+    /// Milliseconds that it slept through, because it woke up later than the next one began.
+    pub missed: u64,
+    /// How many wake-ups were late by less than 1, 2, 4, 8 ... microseconds (each counted once; the last one has all above).
+    pub bins: Vec<u64>,
+    /// Why it ran without real-time priority, if it did.
+    pub refused: Option<String>,
 }
 
-/// What was measured.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What a measurement gave.
+#[derive(Clone, Debug)]
 pub struct Latency {
-    /// Whether it was measured with a real-time priority; without one it shows what other programs do, too.
-    pub realtime: bool,
-    /// The cores.
+    /// How long it took.
+    pub duration: Duration,
+    /// The real-time priority that was asked for.
+    pub priority: u8,
+    /// Why memory was not locked, if it was not.
+    pub unlocked: Option<String>,
+    /// The cores that could be measured.
     pub cores: Vec<CoreLatency>,
+    /// Those that could not, and why.
+    pub failed: Vec<(usize, String)>,
 }
 
-/// Measures all `cores` at the same time.
-///
-/// # Errors
-/// If a core cannot be used.
-pub fn measure(cores: &[usize], time: Duration) -> io::Result<Latency> {
-    let until = monotonic_ns() + u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    let measured: Vec<io::Result<(bool, CoreLatency)>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = cores.iter().map(|core| scope.spawn(|| measure_core(*core, until))).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, io::Result<(bool, CoreLatency)>>| {
-            thread.join().unwrap_or_else(|_| Err(io::Error::other("a measuring thread panicked")))
-        };
-        threads.into_iter().map(join).collect()
+/// Measures on `cores` at once for `duration`; `progress` hears now and then how much of it has passed.
+pub fn measure(cores: &[usize], duration: Duration, mut progress: impl FnMut(Duration)) -> Latency {
+    let begin = monotonic_ns() + LEAD_NS;
+    let end = begin.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+    let (unlocked, results) = std::thread::scope(|scope| {
+        let thread = || std::thread::Builder::new().stack_size(STACK);
+        let start = |core: usize| thread().spawn_scoped(scope, move || watch(core, begin, end));
+        let threads: Vec<_> = cores.iter().map(|core| (*core, start(*core))).collect();
+        // Now, because their stacks are to be locked as well.
+        let unlocked = sched::lock_present_memory().err().map(|error| error.to_string());
+        while monotonic_ns() < end {
+            sleep_until(end.min(monotonic_ns() + u64::try_from(LOOK.as_nanos()).unwrap_or(0)));
+            progress(Duration::from_nanos(monotonic_ns().saturating_sub(begin)).min(duration));
+        }
+        let ended = threads.into_iter().map(|(core, thread)| {
+            let joined = thread.and_then(|thread| thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())));
+            joined.map_err(|error| (core, error.to_string()))
+        });
+        (unlocked, ended.collect::<Vec<_>>())
     });
-    let measured = measured.into_iter().collect::<io::Result<Vec<_>>>()?;
-    let realtime = measured.iter().all(|(realtime, _)| *realtime);
-    Ok(Latency { realtime, cores: measured.into_iter().map(|(_, core)| core).collect() })
+    sched::unlock_memory();
+    let (mut cores, mut failed) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(core) => cores.push(core),
+            Err(why) => failed.push(why),
+        }
+    }
+    Latency { duration, priority: PRIORITY, unlocked, cores, failed }
 }
 
-fn measure_core(core: usize, until_ns: u64) -> io::Result<(bool, CoreLatency)> {
+/// The life of a thread: sleeps and looks from `begin` until `end`, once at least.
+fn watch(core: usize, begin: u64, end: u64) -> io::Result<CoreLatency> {
+    // Affinity and policy are a thread's own in Linux, so both calls mean this one.
     affinity::pin_to(core)?;
-    let realtime = sched::set_fifo(PRIORITY).is_ok();
-    let mut next = monotonic_ns() + INTERVAL_NS;
-    let capacity = usize::try_from(until_ns.saturating_sub(next) / INTERVAL_NS).unwrap_or(0).min(10_000_000);
-    let mut late = Vec::with_capacity(capacity + 1);
-    while next < until_ns {
-        sleep_until(next)?;
-        let now = monotonic_ns();
-        late.push(now.saturating_sub(next));
-        // After a long delay the moments in between are gone: counting each of them would show one delay many times.
-        next = (next + INTERVAL_NS).max(now);
+    let refused = sched::set_fifo(PRIORITY).err().map(|error| error.to_string());
+    let histogram = HistogramWords::default();
+    let (mut bins, mut min, mut sum, mut missed) = (vec![0; BINS], u64::MAX, 0_u64, 0);
+    let mut next = begin;
+    loop {
+        sleep_until(next);
+        let late = monotonic_ns().saturating_sub(next);
+        histogram.count(late);
+        bins[bin(late)] += 1;
+        min = min.min(late);
+        sum = sum.saturating_add(late);
+        // What was slept through is not made up for: those wake-ups would all be late for one reason.
+        missed += late / PERIOD_NS;
+        next += (late / PERIOD_NS + 1) * PERIOD_NS;
+        if next >= end {
+            break;
+        }
     }
-    Ok((realtime, summary(core, late)))
+    let summary = histogram.summary();
+    Ok(CoreLatency { core, min, mean: sum / summary.count, summary, missed, bins, refused })
 }
 
-fn summary(core: usize, mut late: Vec<u64>) -> CoreLatency {
-    late.sort_unstable();
-    let count = late.len();
-    let mut histogram = [0; CLASSES_US.len()];
-    for value in &late {
-        let class = CLASSES_US.iter().position(|bound| value / 1000 < *bound);
-        histogram[class.unwrap_or(CLASSES_US.len() - 1)] += 1;
+/// Which of the bins a latency belongs to.
+fn bin(nanoseconds: u64) -> usize {
+    let exponent = (nanoseconds / 1000).checked_ilog2().map_or(0, |exponent| exponent + 1);
+    (exponent as usize).min(BINS - 1)
+}
+
+/// Late by more than this it is not there when the next millisecond's data are.
+const LATE_NS: u64 = PERIOD_NS;
+
+/// What a measurement means; `others` are the findings that may be the reason.
+pub fn judge(latency: &Latency, others: &[Finding]) -> Finding {
+    let Some(worst) = latency.cores.iter().max_by_key(|core| core.summary.max) else {
+        return Finding::new(CHECK, Level::Unknown, "no core could be measured", WHY);
+    };
+    let found = format!("at most {} \u{b5}s, on core {}", worst.summary.max / 1000, worst.core);
+    if worst.summary.max < LATE_NS {
+        return Finding::new(CHECK, Level::Ok, found, WHY);
     }
-    let at = |place: usize| late.get(place).copied().unwrap_or(0);
-    CoreLatency {
-        core,
-        count,
-        min_ns: at(0),
-        avg_ns: late.iter().sum::<u64>().checked_div(count as u64).unwrap_or(0),
-        p99_ns: at((count * 99).div_ceil(100).saturating_sub(1)),
-        max_ns: at(count.saturating_sub(1)),
-        histogram,
-    }
+    let may_be = ["real-time priority", "isolated cores", "kernel preemption", "cpu governor"];
+    let reasons = others.iter().filter(|other| may_be.contains(&other.check) && other.level > Level::Unknown);
+    let reasons: Vec<&str> = reasons.map(|other| other.check).collect();
+    let mend = if reasons.is_empty() {
+        // Nothing of the system's: then the firmware or a hypervisor takes the core away, which this shows.
+        "sudo apt install rt-tests && sudo hwlatdetect --duration=60s".to_owned()
+    } else {
+        format!("pinring doctor   # first mend what it says of: {}", reasons.join(", "))
+    };
+    Finding::new(CHECK, Level::Warning, found, WHY).mend(mend)
 }
 
 #[cfg(test)]
@@ -103,17 +153,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_wake_up_is_in_one_class() {
-        let found = summary(3, vec![4_000, 7_000, 30_000, 9_000_000]);
-        assert_eq!((found.min_ns, found.avg_ns, found.max_ns), (4_000, 2_260_250, 9_000_000));
-        assert_eq!(found.histogram, [1, 1, 0, 1, 0, 0, 0, 0, 0, 1]);
-        assert_eq!(summary(0, Vec::new()).count, 0);
+    fn bins_are_powers_of_two_of_microseconds() {
+        let bins: Vec<usize> = [0, 999, 1000, 1999, 2000, 4000, 524_288_000, u64::MAX].map(bin).into();
+        assert_eq!(bins, [0, 0, 1, 1, 2, 3, 20, 20]);
     }
 
     #[test]
-    fn cores_are_measured() {
+    fn a_measurement_counts_every_millisecond_once() {
         let core = affinity::allowed().unwrap()[0];
-        let found = measure(&[core], Duration::from_millis(50)).unwrap();
-        assert!(found.cores[0].count > 0 && found.cores[0].max_ns >= found.cores[0].min_ns);
+        let mut heard = Duration::ZERO;
+        let latency = measure(&[core, 1023], Duration::from_millis(50), |passed| heard = passed);
+        let measured = &latency.cores[0];
+        assert_eq!((measured.core, latency.failed[0].0), (core, 1023));
+        assert_eq!(measured.bins.iter().sum::<u64>(), measured.summary.count);
+        assert!((1..=50).contains(&(measured.summary.count + measured.missed.min(1))), "{measured:?}");
+        assert!(measured.min <= measured.mean && measured.mean <= measured.summary.max);
+        assert_eq!(heard, Duration::from_millis(50));
+    }
+
+    #[test]
+    fn lateness_is_blamed_on_what_else_was_found() {
+        let core = |max| CoreLatency {
+            core: 1,
+            min: 1,
+            mean: 2,
+            summary: Summary { count: 1, p50: 1, p99: max, max },
+            missed: 0,
+            bins: vec![0; BINS],
+            refused: None,
+        };
+        let duration = Duration::from_secs(1);
+        let latency =
+            |max| Latency { duration, priority: 80, unlocked: None, cores: vec![core(max)], failed: Vec::new() };
+        assert_eq!(judge(&latency(999_999), &[]).level, Level::Ok);
+        let late = judge(&latency(3_000_000), &[]);
+        assert!(late.level == Level::Warning && late.mend.contains("hwlatdetect"), "{late:?}");
+        let reason = Finding::new("cpu governor", Level::Warning, "x", "y");
+        assert!(judge(&latency(3_000_000), &[reason]).mend.ends_with("says of: cpu governor"));
+        assert_eq!(judge(&Latency { cores: Vec::new(), ..latency(1) }, &[]).level, Level::Unknown);
     }
 }

@@ -1,151 +1,132 @@
-//! What this user may do.
+//! Whether this user may have real-time priorities and memory that stays.
 
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Finding, Level, Patient};
-use crate::serial::ports;
-use crate::sys::{access, rlimit};
+use super::finding::{Finding, Level};
+use super::read;
+use crate::sys::rlimit::{Limited, limit};
+use crate::sys::sched;
 
-/// Bit of CAP_SYS_NICE and of CAP_IPC_LOCK in a set of capabilities (capabilities(7)).
-const SYS_NICE: u64 = 1 << 23;
-const IPC_LOCK: u64 = 1 << 14;
+const FIFO: &str = "real-time priority";
+const FIFO_WHY: &str = "without SCHED_FIFO any other busy program delays a worker by milliseconds";
+const LOCK: &str = "locked memory";
+const LOCK_WHY: &str = "memory that is not locked may be swapped out, and fetching it from a card takes long";
 
-pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
-    let mut findings = serial_ports(patient);
-    for (pattern, group) in [("gpiochip", "gpio"), ("i2c-", "i2c"), ("spidev", "spi")] {
-        findings.extend(bus(patient, pattern, group));
-    }
-    findings.push(realtime(patient));
-    findings.push(locked_memory(patient));
-    findings.push(descriptors(rlimit::open_files()));
-    findings
+/// Numbers of capabilities (capabilities(7)).
+const CAP_IPC_LOCK: u32 = 14;
+const CAP_SYS_NICE: u32 = 23;
+
+/// As much a worker has, generously: rings, program, libraries.
+const ENOUGH: u64 = 256 << 20;
+
+/// What this process may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RightsFacts {
+    /// Effective capabilities, one bit each; `None`: /proc does not say.
+    capabilities: Option<u64>,
+    /// RLIMIT_RTPRIO; the inner `None`: without limit.
+    priority: Option<Option<u64>>,
+    /// RLIMIT_MEMLOCK.
+    memory: Option<Option<u64>>,
+    /// Whether this is a user namespace (a container without root): what its capabilities allow, the machine may still refuse.
+    is_namespaced: bool,
+    /// What the kernel said when the priority was tried.
+    tried: Option<Result<(), String>>,
 }
 
-fn serial_ports(patient: &Patient) -> Vec<Finding> {
-    const CHECK: &str = "serial ports";
-    let wanted: Vec<PathBuf> = if patient.ports.is_empty() {
-        ports(&patient.root).ports.into_iter().map(|port| port.device).collect()
-    } else {
-        patient.ports.clone()
-    };
-    if wanted.is_empty() {
-        return vec![Finding::new(
-            CHECK,
-            Level::Note,
-            "none",
-            "there is nothing to be read from",
-            "pinring ports   (after plugging one in)",
-        )];
+pub(super) fn look(root: &Path) -> RightsFacts {
+    let status = read::text(root, "proc/self/status");
+    // Tried in a thread of its own, which takes the priority with it when it ends.
+    let tried = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, || sched::set_fifo(1));
+        thread.ok()?.join().ok()
+    });
+    RightsFacts {
+        capabilities: status.and_then(|text| effective(&text)),
+        priority: limit(Limited::RealtimePriority).ok().map(|(soft, _)| soft),
+        memory: limit(Limited::LockedMemory).ok().map(|(soft, _)| soft),
+        is_namespaced: read::text(root, "proc/self/uid_map").is_some_and(|map| is_part(&map)),
+        tried: tried.map(|tried| tried.map_err(|error| error.to_string())),
     }
-    let mut findings: Vec<Finding> = wanted.iter().filter_map(|port| port_trouble(CHECK, port)).collect();
-    if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, format!("{} may be opened", wanted.len())));
-    }
-    findings
 }
 
-fn port_trouble(check: &'static str, port: &Path) -> Option<Finding> {
-    let shown = port.display();
-    let Ok(meta) = std::fs::metadata(port) else {
-        let why = "pinring waits for it and records the rest";
-        return Some(Finding::new(
-            check,
-            Level::Warning,
-            format!("{shown}: not there"),
-            why,
-            "pinring ports   (lists what is there)",
-        ));
-    };
-    if !meta.file_type().is_char_device() {
-        let mend = "pinring ports   (lists the ports)";
-        return Some(Finding::new(
-            check,
-            Level::Fault,
-            format!("{shown}: no device"),
-            "it cannot be a serial port",
-            mend,
-        ));
-    }
-    if access::may_use(port) {
-        return None;
-    }
-    let group = access::group_name(meta.gid()).unwrap_or_else(|| "dialout".into());
-    let mend = format!("sudo usermod -aG {group} \"$USER\"   (then log in again)");
-    Some(Finding::new(
-        check,
-        Level::Fault,
-        format!("{shown}: not allowed to open it"),
-        "nothing can be read from it",
-        mend,
-    ))
-}
-
-fn bus(patient: &Patient, pattern: &str, group: &'static str) -> Option<Finding> {
-    let devices = patient.list("dev").into_iter().filter(|path| super::name_of(path).starts_with(pattern));
-    let closed: Vec<String> =
-        devices.filter(|path| !access::may_use(path)).map(|path| path.display().to_string()).collect();
-    (!closed.is_empty()).then(|| {
-        let mend = format!("sudo usermod -aG {group} \"$USER\"   (then log in again)");
-        Finding::new(
-            "buses",
-            Level::Note,
-            format!("{}: not allowed to open", closed.join(", ")),
-            "sensors on them cannot be read",
-            mend,
-        )
-    })
-}
-
-/// The capabilities this process has, from /proc/self/status.
-fn capabilities(status: &str) -> Option<u64> {
+/// `CapEff` of /proc/self/status.
+fn effective(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
-fn has(patient: &Patient, capability: u64) -> bool {
-    patient.read("proc/self/status").and_then(|status| capabilities(&status)).is_some_and(|set| set & capability != 0)
+/// Whether /proc/self/uid_map shows less than all users: only the machine's own namespace has them all.
+fn is_part(map: &str) -> bool {
+    map.split_whitespace().ne(["0", "0", "4294967295"])
 }
 
-fn grant() -> String {
-    let program = std::env::current_exe().map_or_else(|_| "pinring".into(), |path| path.display().to_string());
-    format!("sudo setcap cap_sys_nice,cap_ipc_lock+ep {program}")
-}
-
-fn realtime(patient: &Patient) -> Finding {
-    const CHECK: &str = "real-time priority";
-    if has(patient, SYS_NICE) || rlimit::realtime_priority().is_some_and(|priority| priority > 0) {
-        return Finding::ok(CHECK, "allowed");
+impl RightsFacts {
+    fn has(&self, capability: u32) -> bool {
+        // SCHED_FIFO and locked memory ask for the capability on the machine itself.
+        !self.is_namespaced && self.capabilities.is_some_and(|all| all >> capability & 1 == 1)
     }
-    let level = if patient.wants_realtime { Level::Warning } else { Level::Note };
-    let mend = format!("{}   (in a unit: LimitRTPRIO=99)", grant());
-    Finding::new(CHECK, level, "not allowed", "`[realtime] priority` has no effect", mend)
 }
 
-fn locked_memory(patient: &Patient) -> Finding {
-    const CHECK: &str = "locked memory";
-    let limit = rlimit::locked_memory();
-    if has(patient, IPC_LOCK) || limit.is_none_or(|bytes| bytes >= 64 << 20) {
-        return Finding::ok(CHECK, "allowed");
+impl RightsFacts {
+    /// The way for `program` started by hand, and the one for a service.
+    fn mend(&self, program: &str, unit: &str) -> String {
+        if self.is_namespaced {
+            return "# a user namespace cannot give this away: raise the limits of whoever starts the container, or start it as root\n\
+                    sudo prlimit --pid $$ --rtprio=99 --memlock=unlimited   # in the shell that starts it"
+                .into();
+        }
+        format!(
+            "sudo setcap cap_sys_nice,cap_ipc_lock+ep {program}\n\
+             # or, for a service, in its unit (pinring install --print-unit writes it so):\n{unit}"
+        )
     }
-    let level = if patient.wants_realtime { Level::Warning } else { Level::Note };
-    let mend = format!("{}   (in a unit: LimitMEMLOCK=infinity)", grant());
-    let found = format!("{} KiB at most", limit.unwrap_or(0) >> 10);
-    Finding::new(CHECK, level, found, "`[realtime] lock_memory` has no effect; a swapped-out worker comes late", mend)
 }
 
-fn descriptors(limit: Option<u64>) -> Finding {
-    const CHECK: &str = "open files";
-    match limit {
-        None => Finding::unknown(CHECK, "the system does not say how many are allowed"),
-        Some(limit) if limit < 256 => Finding::new(
-            CHECK,
-            Level::Warning,
-            format!("{limit} at most"),
-            "every serial port takes seven, every worker five",
-            "ulimit -n 1024   (in a unit: LimitNOFILE=1024)",
-        ),
-        Some(limit) => Finding::ok(CHECK, format!("{limit} at most")),
+/// `priority` is the highest that the configuration asks for, if it asks.
+pub(super) fn judge_fifo(facts: &RightsFacts, priority: Option<u8>, program: &str) -> Finding {
+    let finding = |level, found: String| Finding::new(FIFO, level, found, FIFO_WHY);
+    let bad = if priority.is_some() { Level::Warning } else { Level::Note };
+    let unit = "AmbientCapabilities=CAP_SYS_NICE CAP_IPC_LOCK\nLimitRTPRIO=99";
+    match &facts.tried {
+        None => finding(Level::Unknown, "it could not be tried".into()),
+        Some(Err(error)) if facts.has(CAP_SYS_NICE) => {
+            // Rights enough, and yet refused: a container's filter, or a group without real-time budget.
+            finding(bad, format!("SCHED_FIFO is refused in spite of CAP_SYS_NICE: {error}")).mend(
+                "# in a container: --cap-add SYS_NICE --ulimit rtprio=99; where CONFIG_RT_GROUP_SCHED is on:\n\
+                 echo 950000 | sudo tee /sys/fs/cgroup/cpu/cpu.rt_runtime_us",
+            )
+        }
+        Some(Err(_)) => finding(bad, "this user may not have SCHED_FIFO".into()).mend(facts.mend(program, unit)),
+        Some(Ok(())) if facts.has(CAP_SYS_NICE) => finding(Level::Ok, "SCHED_FIFO is allowed (CAP_SYS_NICE)".into()),
+        Some(Ok(())) => {
+            let most = facts.priority.unwrap_or(Some(1)).unwrap_or(99);
+            let wanted = priority.map_or(1, u64::from);
+            if most < wanted {
+                let found = format!("SCHED_FIFO is allowed up to {most} only, the configuration asks for {wanted}");
+                return finding(Level::Warning, found).mend(facts.mend(program, unit));
+            }
+            finding(Level::Ok, format!("SCHED_FIFO is allowed up to {most} (RLIMIT_RTPRIO)"))
+        }
+    }
+}
+
+/// `is_wanted`: the configuration asks for it.
+pub(super) fn judge_lock(facts: &RightsFacts, is_wanted: bool, program: &str) -> Finding {
+    let finding = |level, found: String| Finding::new(LOCK, level, found, LOCK_WHY);
+    if facts.has(CAP_IPC_LOCK) {
+        return finding(Level::Ok, "as much as wanted (CAP_IPC_LOCK)".into());
+    }
+    match facts.memory {
+        None => finding(Level::Unknown, "getrlimit(2) does not say".into()),
+        Some(None) => finding(Level::Ok, "as much as wanted (RLIMIT_MEMLOCK)".into()),
+        Some(Some(most)) if most >= ENOUGH => finding(Level::Ok, format!("up to {} MiB", most >> 20)),
+        Some(Some(most)) => {
+            let level = if is_wanted { Level::Warning } else { Level::Note };
+            let found = format!("no more than {} KiB can be locked", most >> 10);
+            let unit = "AmbientCapabilities=CAP_SYS_NICE CAP_IPC_LOCK\nLimitMEMLOCK=infinity";
+            finding(level, found).mend(facts.mend(program, unit))
+        }
     }
 }
 
@@ -153,18 +134,66 @@ fn descriptors(limit: Option<u64>) -> Finding {
 mod tests {
     use super::*;
 
-    #[test]
-    fn capabilities_are_read_from_the_status() {
-        let status = "Name:\tx\nCapEff:\t0000000000804000\n";
-        assert_eq!(capabilities(status), Some(SYS_NICE | IPC_LOCK));
-        assert_eq!(capabilities("Name: x"), None);
+    const ROOT: &str = "Name:\tx\nCapInh:\t0000000000000000\nCapEff:\t000001ffffffffff\nCapBnd:\t000001ffffffffff\n";
+    const PROGRAM: &str = "$(command -v pinring)";
+
+    /// Somebody with these limits and no capability.
+    fn user(priority: Option<u64>, memory: Option<u64>) -> RightsFacts {
+        let tried = if priority == Some(0) { Err("Operation not permitted".into()) } else { Ok(()) };
+        RightsFacts {
+            capabilities: Some(0),
+            priority: Some(priority),
+            memory: Some(memory),
+            is_namespaced: false,
+            tried: Some(tried),
+        }
     }
 
     #[test]
-    fn a_port_that_cannot_be_used_says_why() {
-        assert_eq!(port_trouble("x", Path::new("/dev/not-there")).unwrap().level, Level::Warning);
-        assert_eq!(port_trouble("x", Path::new("/etc/hostname")).unwrap().level, Level::Fault);
-        assert_eq!(port_trouble("x", Path::new("/dev/null")), None);
-        assert_eq!(descriptors(Some(100)).level, Level::Warning);
+    fn capabilities_are_read_from_the_status() {
+        assert_eq!(effective(ROOT), Some(0x1ff_ffff_ffff));
+        let root = RightsFacts { capabilities: effective(ROOT), tried: Some(Ok(())), ..user(Some(0), Some(0)) };
+        assert_eq!(judge_fifo(&root, Some(98), PROGRAM).level, Level::Ok);
+        assert_eq!(judge_lock(&root, true, PROGRAM).level, Level::Ok);
+        assert_eq!(effective("nothing"), None);
+    }
+
+    #[test]
+    fn a_user_without_rights_gets_both_ways() {
+        let user = user(Some(0), Some(8 << 20));
+        let finding = judge_fifo(&user, None, PROGRAM);
+        assert_eq!(finding.level, Level::Note);
+        assert!(finding.mend.starts_with("sudo setcap cap_sys_nice,cap_ipc_lock+ep $(command -v pinring)\n"));
+        assert!(finding.mend.ends_with("LimitRTPRIO=99"));
+        assert_eq!(judge_fifo(&user, Some(50), PROGRAM).level, Level::Warning);
+        let finding = judge_lock(&user, true, PROGRAM);
+        assert_eq!((finding.level, finding.found.as_str()), (Level::Warning, "no more than 8192 KiB can be locked"));
+        assert!(finding.mend.ends_with("LimitMEMLOCK=infinity"));
+    }
+
+    #[test]
+    fn limits_may_do_instead_of_capabilities() {
+        let user = user(Some(60), None);
+        assert_eq!(judge_fifo(&user, Some(50), PROGRAM).level, Level::Ok);
+        assert_eq!(judge_fifo(&user, Some(70), PROGRAM).level, Level::Warning);
+        assert_eq!(judge_lock(&user, true, PROGRAM).level, Level::Ok);
+    }
+
+    #[test]
+    fn the_capabilities_of_a_user_namespace_do_not_count() {
+        assert!(!is_part("         0          0 4294967295\n") && is_part("         0       1000          1\n"));
+        let user = RightsFacts { capabilities: effective(ROOT), is_namespaced: true, ..user(Some(0), Some(8 << 20)) };
+        for finding in [judge_fifo(&user, None, PROGRAM), judge_lock(&user, false, PROGRAM)] {
+            assert_eq!(finding.level, Level::Note);
+            assert!(finding.mend.contains("sudo prlimit"), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_refused_in_spite_of_all_rights_is_said_so() {
+        let facts =
+            RightsFacts { tried: Some(Err("no".into())), capabilities: effective(ROOT), ..RightsFacts::default() };
+        assert!(judge_fifo(&facts, Some(1), PROGRAM).found.contains("in spite of CAP_SYS_NICE"));
+        assert_eq!(judge_fifo(&RightsFacts::default(), Some(1), PROGRAM).level, Level::Unknown);
     }
 }

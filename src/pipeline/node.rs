@@ -259,6 +259,11 @@ pub trait Sink {
     /// Its type, as the configuration calls it.
     fn kind(&self) -> &'static str;
 
+    /// The folder its files go to, so that somebody can look whether there is room for them.
+    fn folder(&self) -> Option<std::path::PathBuf> {
+        None
+    }
+
     /// Checks what feeds it and says how many bytes of state it keeps. Called once, before anything
     /// starts; opens nothing.
     ///
@@ -339,11 +344,6 @@ pub trait Sink {
     fn remarks(&self, state: &[u8]) -> Vec<String> {
         let _ = state;
         Vec::new()
-    }
-
-    /// The directory its files go to, if it writes files.
-    fn directory(&self) -> Option<std::path::PathBuf> {
-        None
     }
 
     /// The files written so far, for the closing report (path, from `state`).

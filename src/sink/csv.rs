@@ -82,9 +82,23 @@ impl Csv {
     }
 }
 
+/// The last folder of a path template whose name is known before anything is written.
+fn folder_of(template: &str) -> &Path {
+    let known = template.split('{').next().unwrap_or_default();
+    match known.rsplit_once('/') {
+        Some(("", _)) => Path::new("/"),
+        Some((folder, _)) => Path::new(folder),
+        None => Path::new("."),
+    }
+}
+
 impl Sink for Csv {
     fn kind(&self) -> &'static str {
         "csv"
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        Some(folder_of(&self.options.path).into())
     }
 
     fn plan(&mut self, inputs: &[Input<'_>]) -> Result<usize, PlanError> {
@@ -183,10 +197,6 @@ impl Sink for Csv {
     }
 
     /// The newest file of each input; older parts are the lower numbers, dates and times beside it.
-    fn directory(&self) -> Option<PathBuf> {
-        Path::new(&self.options.path).parent().map(Path::to_owned)
-    }
-
     fn files(&self, state: &[u8]) -> Vec<PathBuf> {
         self.read_ledgers(state).iter().filter_map(|ledger| ledger.current.path().map(PathBuf::from)).collect()
     }

@@ -53,7 +53,7 @@ impl State {
         format!("{what}, {} workers{sick}", self.workers.len())
     }
 
-    /// Whether failures stopped the system ([`Escalate::Exit`]).
+    /// Whether failures stopped the system ([`super::Escalate::Exit`]).
     pub fn has_escalated(&self) -> bool {
         self.escalated
     }

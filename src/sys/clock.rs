@@ -1,5 +1,8 @@
 //! The two clocks: one that never steps, one that people read.
 
+use std::time::Duration;
+
+use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
@@ -13,21 +16,6 @@ pub fn coarse_ns() -> u64 {
     u64::try_from(read(ClockId::CLOCK_MONOTONIC_COARSE)).unwrap_or(0)
 }
 
-/// Sleeps until CLOCK_MONOTONIC reaches `at_ns`.
-///
-/// # Errors
-/// What clock_nanosleep(2) answered, but for a signal, after which it goes on.
-pub fn sleep_until(at_ns: u64) -> std::io::Result<()> {
-    let at = TimeSpec::from_duration(std::time::Duration::from_nanos(at_ns));
-    loop {
-        match clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &at) {
-            Err(nix::errno::Errno::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
-            Ok(_) => return Ok(()),
-        }
-    }
-}
-
 /// CLOCK_REALTIME in nanoseconds since 1970: may step when the clock is set.
 pub fn realtime_ns() -> i64 {
     read(ClockId::CLOCK_REALTIME)
@@ -36,6 +24,14 @@ pub fn realtime_ns() -> i64 {
 /// CPU time this process has used, in nanoseconds.
 pub fn process_cpu_ns() -> u64 {
     u64::try_from(read(ClockId::CLOCK_PROCESS_CPUTIME_ID)).unwrap_or(0)
+}
+
+/// Sleeps until [`monotonic_ns`] is `at_ns`; what has passed already is not waited for.
+pub fn sleep_until(at_ns: u64) {
+    let at = TimeSpec::from_duration(Duration::from_nanos(at_ns));
+    // Fails only when a signal comes in between; the moment stays the same.
+    let flags = ClockNanosleepFlags::TIMER_ABSTIME;
+    while clock_nanosleep(ClockId::CLOCK_MONOTONIC, flags, &at) == Err(Errno::EINTR) {}
 }
 
 fn read(clock: ClockId) -> i64 {
@@ -49,6 +45,14 @@ fn read(clock: ClockId) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sleep_is_not_too_short_and_none_at_all_for_what_has_passed() {
+        let until = monotonic_ns() + 2_000_000;
+        sleep_until(until);
+        assert!(monotonic_ns() >= until);
+        sleep_until(0);
+    }
 
     #[test]
     fn monotonic_time_does_not_run_backwards() {

@@ -4,7 +4,6 @@
 //! [`std::io::Error`], which carries the errno and nothing else: the caller knows the object and
 //! says so.
 
-pub mod access;
 pub mod adjtime;
 pub mod affinity;
 pub mod clock;
@@ -14,6 +13,7 @@ pub mod fd;
 pub mod fork;
 #[cfg(not(loom))]
 pub mod futex;
+pub mod group;
 pub mod heirlooms;
 pub mod lock;
 pub mod membarrier;
@@ -38,4 +38,5 @@ pub mod termios;
 pub mod timerfd;
 pub mod tty;
 pub mod unix_socket;
+pub mod user;
 pub mod wait;

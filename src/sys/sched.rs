@@ -2,7 +2,7 @@
 
 use std::io;
 
-use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::sys::mman::{MlockAllFlags, mlockall, munlockall};
 
 /// Gives this process the real-time policy SCHED_FIFO at `priority` (1 to 99); what it forks has the usual one again.
 ///
@@ -35,6 +35,21 @@ fn set(policy: libc::c_int, priority: u8) -> io::Result<()> {
 /// PermissionDenied or OutOfMemory without CAP_IPC_LOCK or a sufficient RLIMIT_MEMLOCK.
 pub fn lock_memory() -> io::Result<()> {
     Ok(mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)?)
+}
+
+/// Keeps the memory that this process has now out of swap, but not what comes later: that could be refused, and so end the
+/// process, where RLIMIT_MEMLOCK is small.
+///
+/// # Errors
+/// As [`lock_memory`].
+pub fn lock_present_memory() -> io::Result<()> {
+    Ok(mlockall(MlockAllFlags::MCL_CURRENT)?)
+}
+
+/// Lets the memory of this process go to swap again.
+pub fn unlock_memory() {
+    // Asks for no right, and cannot fail but for want of memory locks at all.
+    let _ = munlockall();
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! What board this is, what cores it has, and which worker goes where.
 
+mod advice;
 mod board;
 mod core;
 mod cpulist;
 mod detect;
 mod placement;
 
+pub use advice::Advice;
 pub use board::{Board, BoardError, Cluster, Detected, Uart};
 pub use core::{Core, Topology};
 pub use cpulist::{CpuListError, format_cpulist, parse_cpulist};

@@ -359,3 +359,12 @@ fn a_step_in_the_steady_state_allocates_no_buffer_anew() {
     run.feed(&range(101..=200));
     assert_eq!(run.sink.lanes[0].buffer_address(), before);
 }
+
+#[test]
+fn the_folder_is_what_is_known_of_the_path_beforehand() {
+    let cases =
+        [("a.csv", "."), ("/a.csv", "/"), ("data/{input}-{date}.csv", "data"), ("/d/{date}/x/{input}.csv", "/d")];
+    for (path, folder) in cases {
+        assert_eq!(Csv::new(CsvOptions::new(path)).folder().as_deref(), Some(Path::new(folder)), "{path}");
+    }
+}
