@@ -17,7 +17,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -116,6 +116,10 @@ impl Bench {
         let output = command.output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8(text).unwrap())
+    }
+
+    fn status_or_none(&self) -> Option<Value> {
+        serde_json::from_str(&self.ask(&["status", "--json"]).1).ok()
     }
 
     fn status(&self) -> Value {
@@ -337,6 +341,33 @@ fn a_stopped_source_lets_go_of_its_port_and_bytes_go_out_through_it() {
     assert!(bench.ask(&["restart", "nobody"]).1.contains("the nodes are: port, lines"));
 }
 
+fn a_deaf_worker_is_killed_at_its_time_and_at_once_when_asked_twice() {
+    let mut bench = Bench::new("");
+    let text = fs::read_to_string(bench.file()).unwrap();
+    fs::write(bench.file(), format!("[supervisor]\nhang = \"off\"\n{text}")).unwrap();
+    for twice in [false, true] {
+        let log = fs::File::create(bench.path("log")).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pinring"));
+        child.args(bench.arguments()).stdout(Stdio::null()).stderr(log);
+        let mut child = child.spawn().unwrap();
+        wait_until(|| (bench.status_or_none()?["ready"] == Value::Bool(true)).then_some(()));
+        bench.send(20 * MS);
+        let (record, _) = children(child.id()).into_iter().find(|(_, name)| name == "record").unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(record), nix::sys::signal::Signal::SIGSTOP).unwrap();
+        let asked = Instant::now();
+        signal::terminate(pid(&child)).unwrap();
+        if twice {
+            // Once it has been heard.
+            wait_until(|| fs::read_to_string(bench.path("log")).unwrap().contains("draining").then_some(()));
+            signal::terminate(pid(&child)).unwrap();
+        }
+        let status = end_of(&mut child);
+        println!("    asked {}: over after {:?}", if twice { "twice" } else { "once" }, asked.elapsed());
+        assert_eq!(status.code(), Some(1), "a killed worker is no good end");
+        assert!(twice || asked.elapsed() >= Duration::from_millis(4990));
+    }
+}
+
 fn hostile_clients_disturb_nothing() {
     let mut bench = Bench::new("");
     let mut manager = Manager::new(bench.dir.path());
@@ -400,6 +431,10 @@ fn main() -> std::process::ExitCode {
             (
                 "a_stopped_source_lets_go_of_its_port_and_bytes_go_out_through_it",
                 a_stopped_source_lets_go_of_its_port_and_bytes_go_out_through_it,
+            ),
+            (
+                "a_deaf_worker_is_killed_at_its_time_and_at_once_when_asked_twice",
+                a_deaf_worker_is_killed_at_its_time_and_at_once_when_asked_twice,
             ),
             ("hostile_clients_disturb_nothing", hostile_clients_disturb_nothing),
         ],

@@ -9,6 +9,8 @@ use super::run::load_and_plan;
 use super::{exit, show};
 use crate::dash::{bytes, count, per_second};
 use crate::pipeline::{Overflow, Plan};
+use crate::ring::Wait;
+use crate::supervisor::Strategy;
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<u8> {
     let plan = match load_and_plan(&arguments.file)? {
@@ -29,12 +31,47 @@ fn overflow(policy: Overflow) -> &'static str {
     }
 }
 
+/// How a worker waits, where it does not simply sleep.
+fn wait(wait: Wait) -> Option<String> {
+    match wait {
+        Wait::Sleep => None,
+        Wait::Busy => Some("never sleeps".into()),
+        Wait::SpinThenSleep(time) => Some(format!("looks for {} before it sleeps", humantime::format_duration(time))),
+    }
+}
+
+fn strategy(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::OneForOne => "one-for-one",
+        Strategy::OneForAll => "one-for-all",
+        Strategy::RestForOne => "rest-for-one",
+    }
+}
+
 fn as_text(plan: &Plan, memory: u64) -> String {
     let mut text = format!("workers (supervisor on core {})\n", plan.housekeeping);
-    for worker in &plan.workers {
+    for (index, worker) in plan.workers.iter().enumerate() {
         let nodes: Vec<&str> = worker.nodes.iter().map(|node| plan.nodes[*node].name.as_str()).collect();
         // Writing to a String cannot fail; so throughout.
         let _ = writeln!(text, "  {:<12} core {:<3} {}   ({})", worker.name, worker.core, nodes.join(", "), worker.why);
+        let priority = plan.priorities[index].map(|priority| format!("SCHED_FIFO {priority}"));
+        let ways: Vec<String> = wait(plan.waits[index]).into_iter().chain(priority).collect();
+        if !ways.is_empty() {
+            let _ = writeln!(text, "  {:<21} {}", "", ways.join(", "));
+        }
+    }
+    for group in plan.policy.groups.iter().filter(|group| group.workers.len() > 1) {
+        let names: Vec<&str> = group.workers.iter().map(|worker| plan.workers[*worker].name.as_str()).collect();
+        let limit = group.intensity;
+        let _ = writeln!(
+            text,
+            "  group {}: {} ({}, {} restarts in {})",
+            group.name,
+            names.join(", "),
+            strategy(group.strategy),
+            limit.restarts,
+            humantime::format_duration(limit.within)
+        );
     }
     text += "\nnodes\n";
     for node in &plan.nodes {
@@ -82,9 +119,10 @@ fn as_json(plan: &Plan, memory: u64) -> String {
             "between_workers": edge.crosses,
         })
     });
-    let workers = plan.workers.iter().map(|worker| {
+    let workers = plan.workers.iter().enumerate().map(|(index, worker)| {
         let nodes: Vec<&str> = worker.nodes.iter().map(|node| plan.nodes[*node].name.as_str()).collect();
-        json!({ "name": worker.name, "core": worker.core, "nodes": nodes, "why": worker.why })
+        let (wait, priority) = (wait(plan.waits[index]).unwrap_or_else(|| "sleeps".into()), plan.priorities[index]);
+        json!({ "name": worker.name, "core": worker.core, "nodes": nodes, "why": worker.why, "wait": wait, "priority": priority })
     });
     let plan = json!({
         "supervisor_core": plan.housekeeping,

@@ -64,7 +64,7 @@ pub struct PlannedEdge {
 
 impl Plan {
     /// How a worker waits: as the most awake of its nodes wishes.
-    pub(super) fn wait(&self, worker: usize, graph: &Graph) -> Wait {
+    fn wait(&self, worker: usize, graph: &Graph) -> Wait {
         let nodes = self.nodes.iter().zip(&graph.nodes).filter(|(node, _)| node.worker == worker);
         nodes.filter_map(|(_, spec)| spec.wait).max_by_key(|wait| wait.alertness()).unwrap_or(graph.wait)
     }
@@ -91,6 +91,10 @@ pub struct Plan {
     pub housekeeping: usize,
     /// Indices of the nodes in an order in which every node comes after its inputs.
     pub order: Vec<usize>,
+    /// How each worker waits.
+    pub waits: Vec<Wait>,
+    /// Each worker's real-time priority.
+    pub priorities: Vec<Option<u8>>,
     /// How the workers are supervised.
     pub policy: Policy,
     /// How long a worker's loop may not come round.
@@ -132,8 +136,21 @@ impl Graph {
         let (workers, housekeeping) = (placement.workers, placement.housekeeping);
         let policy = Policy::of_workers(workers.len());
         let (hang, spare) = (self.supervision.hang, self.supervision.spare);
-        let mut plan = Plan { nodes, edges, workers, housekeeping, order, policy, hang, spare };
+        let mut plan = Plan {
+            nodes,
+            edges,
+            workers,
+            housekeeping,
+            order,
+            policy,
+            hang,
+            spare,
+            waits: Vec::new(),
+            priorities: Vec::new(),
+        };
         plan.policy = self.policy(&plan)?;
+        plan.waits = (0..plan.workers.len()).map(|worker| plan.wait(worker, self)).collect();
+        plan.priorities = (0..plan.workers.len()).map(|worker| plan.realtime(worker, self).priority).collect();
         Ok(plan)
     }
 

@@ -67,10 +67,8 @@ impl System {
             && plan.nodes.iter().map(|node| &node.schema).eq(old.nodes.iter().map(|node| &node.schema))
             && plan.edges.len() == old.edges.len()
             && plan.edges.iter().zip(&old.edges).all(|(one, other)| same_edge(one, other))
-            && (0..plan.workers.len()).all(|worker| {
-                plan.wait(worker, &graph) == self.waits[worker]
-                    && plan.realtime(worker, &graph) == self.realtime[worker]
-            });
+            && plan.waits == old.waits
+            && (0..plan.workers.len()).all(|worker| plan.realtime(worker, &graph) == self.realtime[worker]);
         if !same {
             return Change::All(Box::new((graph, plan)));
         }

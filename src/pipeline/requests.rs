@@ -121,7 +121,8 @@ impl System {
                     return Err(format!("{}: there is no such program", binary.display()));
                 }
                 self.leave = Some(Leave::Upgrade(binary));
-                reply.inputs.push(Input::Halt);
+                // Should the new version refuse the segment, nothing must be left in it.
+                reply.inputs.push(Input::Park);
                 Ok(json!({ "upgrade": "begins" }))
             }
         }

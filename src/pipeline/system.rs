@@ -21,7 +21,7 @@ use super::worker::{Ending, Run, Worker};
 use crate::control::Server;
 use crate::prim::AtomicU64;
 use crate::process::{ExitCause, WorkerWords, codes};
-use crate::ring::{Slots, Wait};
+use crate::ring::Slots;
 use crate::shm::{Segment, SegmentError, SharedRef};
 use crate::supervisor::{Crew, Hang, Notifier, Reply, Said, State};
 use crate::sys::clock::monotonic_ns;
@@ -68,8 +68,6 @@ pub struct System {
     pub(super) flights: Vec<SharedRef<FlightWords>>,
     /// For each worker how it died last.
     pub(super) deaths: Vec<Option<LastDeath>>,
-    /// How each worker waits.
-    pub(super) waits: Vec<Wait>,
     /// What each worker gets so that other programs do not keep it waiting.
     pub(super) realtime: Vec<Wanted>,
     pub(super) logs: Vec<LogReader>,
@@ -152,7 +150,6 @@ impl System {
         let regions = plan.regions(available)?;
         let (segment, inheritance) = heritage::segment(&mut estate, &graph, &plan, &regions)?;
         let fits = estate.is_ours || matches!(inheritance, Inheritance::Taken { .. });
-        let waits = (0..plan.workers.len()).map(|worker| plan.wait(worker, &graph)).collect();
         let realtime = (0..plan.workers.len()).map(|worker| plan.realtime(worker, &graph)).collect();
         let texts = graph.nodes.iter().map(|node| node.text.clone()).collect();
         let mut nodes: Vec<(String, NodeKind)> = graph.nodes.into_iter().map(|node| (node.name, node.kind)).collect();
@@ -170,7 +167,6 @@ impl System {
             flights: regions.flights.iter().map(|at| segment.shared(*at)).collect(),
             asks: regions.nodes.iter().map(|node| segment.shared(node.ask)).collect(),
             deaths: vec![None; plan.workers.len()],
-            waits,
             realtime,
             logs: logs.collect(),
             bells: Arc::new(bells),
@@ -256,7 +252,7 @@ impl System {
             bells: &self.bells,
             number: worker,
             channel,
-            wait: self.waits[worker],
+            wait: self.plan.waits[worker],
             flight: &self.flights[worker],
         };
         worker.work()
