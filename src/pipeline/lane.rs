@@ -221,7 +221,13 @@ impl Outlet {
         if self.overflow != Overflow::Block {
             return Ok(usize::MAX);
         }
-        Ok(usize::try_from(self.cursor.room(want as u64)?).unwrap_or(usize::MAX))
+        let room = self.cursor.room(want as u64)?;
+        if room == 0 && self.cursor.is_deserted() {
+            // Nobody will read any more: what still comes is dropped, and counted.
+            self.overflow = Overflow::DropNewest;
+            return Ok(usize::MAX);
+        }
+        Ok(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
     /// Puts the step's messages into slots that nobody reads yet; the commit publishes them.

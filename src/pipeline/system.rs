@@ -337,7 +337,9 @@ impl Crew for System {
                 // A ring that makes no sense has no reader that could wait for its end.
                 let _ = core.finish(0, &self.bells);
             }
+            core.inlets.iter().for_each(|inlet| inlet.cursor().desert());
         }
+        self.wake_all();
     }
 
     fn is_quiet(&self) -> bool {

@@ -21,11 +21,10 @@ pub fn set_other() -> io::Result<()> {
 }
 
 fn set(policy: libc::c_int, priority: u8) -> io::Result<()> {
-    // SAFETY: all zeros are a valid `sched_param`.
-    let mut parameter: libc::sched_param = unsafe { std::mem::zeroed() };
-    parameter.sched_priority = priority.into();
-    // SAFETY: reads one `sched_param`; 0 is this process.
-    let result = unsafe { libc::sched_setscheduler(0, policy, &raw const parameter) };
+    // The kernel's `sched_param` is one int. By number, because musl's function of that name always says ENOSYS.
+    let parameter: libc::c_int = priority.into();
+    // SAFETY: reads one int; 0 is the calling thread.
+    let result = unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const parameter) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
