@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
+use std::time::Instant;
 
 use super::arguments::RunArguments;
 use super::observer::Observer;
@@ -61,19 +62,22 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
         Err(error) => Err(error.render(false)),
     };
     system.listen(control, file, Box::new(read_again));
-    let title = arguments.file.display().to_string();
+    let (title, started) = (arguments.file.display().to_string(), Instant::now());
     loop {
         let writes_to_stdout = system.plan().nodes.iter().any(|node| node.kind == "stdout");
         let mut observer = Observer::start(&title, screen.clone(), writes_to_stdout || arguments.json);
         let supervisor = system.supervisor(observer.tick());
+        let mut stopped = false;
         let result = system.supervise(supervisor, |system, event| {
-            let over = arguments.duration.is_some_and(|limit| observer.elapsed() >= limit);
+            stopped |= matches!(event, Event::StopAsked { .. });
+            let over = arguments.duration.is_some_and(|limit| started.elapsed() >= limit);
             let wish = observer.event(system, &event);
             if matches!(event, Event::Tick) && over { Wish::Stop } else { wish }
         });
         observer.finish();
         let report = result?;
-        match system.take_leave() {
+        // Whoever asks to stop while one gives way to the other wants neither.
+        match system.take_leave().filter(|_| !stopped) {
             Some(Leave::Reload(new)) => match system.give_way(new.0, new.1) {
                 Ok((next, left)) => {
                     log::info!("reloaded; {left} messages of what is no longer there were dropped");

@@ -17,6 +17,8 @@ use crate::sys::clock::monotonic_ns;
 use crate::sys::eventfd::EventFd;
 use crate::trace::FlightEvent;
 
+/// Batches that a sink takes before the worker's loop comes round again.
+const BATCHES: usize = 64;
 /// How long a sink that failed is left alone.
 const RETRY_NS: u64 = 1_000_000_000;
 
@@ -92,9 +94,17 @@ impl<'n> SinkRun<'n> {
             return Ok(false);
         }
         let mut any = false;
-        while self.retry_at.is_none() && !self.deserted && fill(&mut self.core, &mut self.takes, BATCH)? {
+        for _ in 0..BATCHES {
+            if self.retry_at.is_some() || self.deserted || !fill(&mut self.core, &mut self.takes, BATCH)? {
+                break;
+            }
             self.take(port, bells)?;
             any = true;
+        }
+        if any && self.retry_at.is_none() && any_waiting(&mut self.core)? {
+            // More than one step takes: at once again, after the worker's loop has come round.
+            self.linger_until = Some(0);
+            return Ok(true);
         }
         // Something came: look again after another while. Nothing: sleep until something does.
         let linger = self.sink.linger_ns();

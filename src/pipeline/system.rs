@@ -342,6 +342,10 @@ impl Crew for System {
         self.wake_all();
     }
 
+    fn progress(&self, worker: usize) -> u64 {
+        self.flights[worker].progress()
+    }
+
     fn is_quiet(&self) -> bool {
         (0..self.plan.edges.len()).all(|edge| self.edge_status(edge).waiting == 0)
     }

@@ -174,13 +174,18 @@ impl Worker<'_, '_> {
             return Ok(false);
         }
         let until = monotonic_ns() + u64::try_from(spin.as_nanos()).unwrap_or(0);
-        while monotonic_ns() < until {
+        loop {
+            let now = monotonic_ns();
+            if now >= until {
+                return Ok(false);
+            }
+            // It may look for longer than a worker may be silent.
+            self.words.beat(now);
             if self.could_run()? {
                 return Ok(true);
             }
             spin_loop();
         }
-        Ok(false)
     }
 
     fn could_run(&mut self) -> io::Result<bool> {

@@ -54,6 +54,9 @@ pub trait Crew {
     /// A worker will not be started again: its nodes are to be ended in its place, so that the others do not wait for them.
     fn abandon(&mut self, worker: usize);
 
+    /// A number that changes as long as a worker gets on with its messages.
+    fn progress(&self, worker: usize) -> u64;
+
     /// Whether nothing is under way between the workers. Asked while the sources pause.
     fn is_quiet(&self) -> bool;
 

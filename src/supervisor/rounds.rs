@@ -46,7 +46,11 @@ impl<C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'_, C, O> {
         let Some(vigil) = &mut self.vigil else { return };
         let (crew, hands, state) = (&self.crew, &self.hands, &self.state);
         let running = (0..crew.len()).filter(|worker| matches!(state.life(*worker), Life::Running { .. }));
-        let looks = running.map(|worker| Look { worker, pulse_ns: crew.words(worker).pulse() });
+        let looks = running.map(|worker| Look {
+            worker,
+            pulse_ns: crew.words(worker).pulse(),
+            progress: crew.progress(worker),
+        });
         let mut found = Vec::new();
         let doing = |worker: usize| look(hands[worker].as_ref()?.child.pid);
         vigil.look(now_ns, looks, doing, |worker, why| found.push((worker, why)));

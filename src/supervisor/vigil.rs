@@ -49,6 +49,8 @@ pub(super) struct Look {
     pub(super) worker: usize,
     /// Its loop's last beat; `None` while it sleeps.
     pub(super) pulse_ns: Option<u64>,
+    /// Changes as long as it gets on with its messages, of which a step may have many.
+    pub(super) progress: u64,
 }
 
 /// The watch over all workers.
@@ -60,13 +62,21 @@ pub(super) struct Vigil {
     since_ns: u64,
     /// For each worker since when it is known to be stopped or frozen.
     bad_since: Vec<Option<u64>>,
+    /// For each worker its progress at the last look, and when that was last seen to change.
+    progress: Vec<(u64, u64)>,
 }
 
 impl Vigil {
     /// Over `count` workers; `limit` without a beat is a hang.
     pub(super) fn new(count: usize, limit: Duration, now_ns: u64) -> Self {
         let limit_ns = nanos(limit);
-        Self { limit_ns, next_ns: now_ns + limit_ns / 2, since_ns: now_ns, bad_since: vec![None; count] }
+        Self {
+            limit_ns,
+            next_ns: now_ns + limit_ns / 2,
+            since_ns: now_ns,
+            bad_since: vec![None; count],
+            progress: vec![(0, 0); count],
+        }
     }
 
     /// When the next look is due.
@@ -96,7 +106,14 @@ impl Vigil {
         }
         self.next_ns = now_ns + self.limit_ns / 2;
         for look in workers {
-            let late_ns = look.pulse_ns.map(|pulse| pulse.max(self.since_ns).saturating_add(self.limit_ns));
+            let (before, changed_ns) = &mut self.progress[look.worker];
+            if std::mem::replace(before, look.progress) != look.progress {
+                *changed_ns = now_ns;
+            }
+            // A worker that handles one slow message after another does not come round, but gets on. The change was seen at this look,
+            // but may be as old as the one before.
+            let since_ns = self.since_ns.max(changed_ns.saturating_sub(self.limit_ns / 2));
+            let late_ns = look.pulse_ns.map(|pulse| pulse.max(since_ns).saturating_add(self.limit_ns));
             // A beat in the future is the word of a worker gone mad.
             let is_mad = look.pulse_ns.is_some_and(|pulse| pulse > now_ns.saturating_add(AWAY_NS));
             if let Some(late_ns) = late_ns.filter(|late| *late > now_ns && !is_mad) {
@@ -105,7 +122,7 @@ impl Vigil {
                 continue;
             }
             let Some(doing) = doing(look.worker) else { continue };
-            let stale_ns = look.pulse_ns.map(|pulse| now_ns.saturating_sub(pulse.max(self.since_ns)));
+            let stale_ns = look.pulse_ns.map(|pulse| now_ns.saturating_sub(pulse.max(since_ns)));
             if let Some(why) = self.judge(look.worker, doing, stale_ns, now_ns) {
                 hung(look.worker, why);
             }
@@ -146,7 +163,12 @@ mod tests {
 
     fn look(vigil: &mut Vigil, now_ns: u64, pulse_ns: Option<u64>, doing: Doing) -> Option<Hang> {
         let mut found = None;
-        vigil.look(now_ns, [Look { worker: 0, pulse_ns }].into_iter(), |_| Some(doing), |_, why| found = Some(why));
+        vigil.look(
+            now_ns,
+            [Look { worker: 0, pulse_ns, progress: 0 }].into_iter(),
+            |_| Some(doing),
+            |_, why| found = Some(why),
+        );
         found
     }
 
@@ -181,6 +203,19 @@ mod tests {
         assert_eq!(look(&mut vigil, 31 * S, Some(1), Doing::Uninterruptible), None, "it came late to this look");
         let stalled = (32..63).find_map(|second| look(&mut vigil, second * S, Some(1), Doing::Uninterruptible));
         assert_eq!(stalled, Some(Hang::Stalled));
+    }
+
+    #[test]
+    fn a_worker_that_gets_on_with_slow_messages_does_not_hang() {
+        let mut vigil = vigil();
+        let mut look = |now_ns, progress| {
+            let mut found = None;
+            let looks = [Look { worker: 0, pulse_ns: Some(S / 2), progress }].into_iter();
+            vigil.look(now_ns, looks, |_| Some(Doing::Running), |_, why| found = Some(why));
+            found
+        };
+        assert!((1..20).all(|second| look(second * S, second).is_none()));
+        assert_eq!(look(20 * S, 19), Some(Hang::Spinning), "it had not moved for a second, and perhaps for two");
     }
 
     #[test]

@@ -169,6 +169,13 @@ impl FlightWords {
         self.said.store(bytes.len() as u64, Ordering::Relaxed);
     }
 
+    /// A number that changes as long as the worker gets on with its messages.
+    pub fn progress(&self) -> u64 {
+        // ORDER(flight): Relaxed; a picture of a living worker. So for all loads here.
+        let load = |place: usize| self.step.0[place].load(Ordering::Relaxed);
+        load(2) ^ load(1).rotate_left(48) ^ load(0).rotate_left(56)
+    }
+
     /// Forgets the last words and the step of an incarnation that has ended.
     pub fn clear(&self) {
         self.end_step();
