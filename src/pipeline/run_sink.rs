@@ -186,8 +186,9 @@ impl<'n> SinkRun<'n> {
         let Draft { state, inlets, taken, flight, .. } = self.core.begin(0);
         let mut admitted = true;
         for (input, (inlet, count)) in inlets.iter().zip(&mut self.takes).enumerate() {
+            flight.input(input, inlet.position(0));
             for index in 0..std::mem::take(count) {
-                flight.message(input, inlet.position(index));
+                flight.message(inlet.position(index));
                 let record = inlet.record(index);
                 // Once refused, the step takes nothing more, of this input or those after it.
                 admitted = admitted && self.sink.admit(input, &record, state)?;

@@ -46,8 +46,9 @@ impl<'n> StageRun<'n> {
         let Draft { state, out, inlets, taken, flight } = self.core.begin(room);
         let mut out = out.expect("a stage has a schema");
         for (input, (inlet, count)) in inlets.iter().zip(&self.takes).enumerate() {
+            flight.input(input, inlet.position(0));
             for index in 0..*count {
-                flight.message(input, inlet.position(index));
+                flight.message(inlet.position(index));
                 let record = inlet.record(index);
                 let header = record.header();
                 taken.push((header.arrived_ns, header.sent_ns));

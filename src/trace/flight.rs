@@ -122,10 +122,16 @@ impl FlightWords {
         self.step.0[0].store(u64::from(node) + 1, Ordering::Relaxed);
     }
 
-    /// The step under way has message `position` of input `input` in hand.
-    pub fn message(&self, input: usize, position: u64) {
+    /// The step under way turns to the messages of input `input`, from `position` on.
+    pub fn input(&self, input: usize, position: u64) {
+        self.message(position);
         // ORDER(flight): Relaxed, see `begin_step`.
         self.step.0[1].store(input as u64 + 1, Ordering::Relaxed);
+    }
+
+    /// It has message `position` of that input in hand. Called for each message: one store.
+    #[inline]
+    pub fn message(&self, position: u64) {
         // ORDER(flight): Relaxed, see `begin_step`.
         self.step.0[2].store(position, Ordering::Relaxed);
     }
@@ -219,7 +225,8 @@ mod tests {
         assert_eq!(words.read(), Flight::default());
         words.begin_step(3);
         assert_eq!((words.read().node, words.read().message), (Some(3), None));
-        words.message(1, 99);
+        words.input(1, 98);
+        words.message(99);
         assert_eq!(words.read().message, Some((1, 99)));
         words.end_step();
         assert_eq!(words.read().node, None);
