@@ -62,7 +62,8 @@ impl Listener {
         let listener = Self { fd, path: path.to_owned(), file: (meta.dev(), meta.ino()) };
         // A umask has taken bits off.
         let mode = if gid.is_some() { 0o660 } else { 0o600 };
-        if gid.is_some() {
+        // A service may not chown at all; as one of that group it need not.
+        if gid.is_some_and(|gid| gid.as_raw() != meta.gid()) {
             chown(path, None, gid)?;
         }
         fchmodat(nix::fcntl::AT_FDCWD, path, Mode::from_bits_truncate(mode), FchmodatFlags::FollowSymlink)?;
