@@ -2,10 +2,9 @@
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use crate::sys::unix_socket::fits;
+use crate::sys::unix_socket::{connect, fits};
 
 /// Where root's systems and services have their sockets.
 const SERVICES: &str = "/run/pinring";
@@ -42,8 +41,10 @@ impl Surroundings {
     /// Of this process.
     pub fn here() -> Self {
         let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        // Several are separated by colons; the first is the unit's main one.
+        let first = |path: PathBuf| Some(PathBuf::from(path.to_str()?.split(':').next()?));
         Self {
-            service: variable("RUNTIME_DIRECTORY"),
+            service: variable("RUNTIME_DIRECTORY").and_then(first),
             session: variable("XDG_RUNTIME_DIR"),
             uid: crate::sys::fork::own_uid(),
         }
@@ -57,8 +58,13 @@ impl Surroundings {
         match &self.session {
             _ if self.uid == 0 => SERVICES.into(),
             Some(session) => session.join("pinring"),
-            None => format!("/tmp/pinring-{}", self.uid).into(),
+            None => self.temporary(),
         }
+    }
+
+    /// Of somebody without a session. Anybody may make a directory of that name first.
+    fn temporary(&self) -> PathBuf {
+        format!("/tmp/pinring-{}", self.uid).into()
     }
 
     /// Where somebody who asks looks.
@@ -67,30 +73,52 @@ impl Surroundings {
         // Every service has a directory of its own.
         all.extend(std::fs::read_dir(SERVICES).into_iter().flatten().flatten().map(|entry| entry.path()));
         all.extend(self.session.iter().map(|session| session.join("pinring")));
-        all.push(format!("/tmp/pinring-{}", self.uid).into());
-        all.dedup();
+        all.push(self.temporary());
+        // What is asked would go to who made it.
+        all.retain(|dir| *dir != self.temporary() || self.check(dir).is_ok());
         all
     }
 
-    /// The path for the socket of system `name`; its directory is made, for its owner alone.
+    /// Whether only those whom we trust can put something into `home`.
+    fn check(&self, home: &Path) -> io::Result<()> {
+        let refuse = |why: &str| {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{}: the directory {why}", home.display())))
+        };
+        let meta = std::fs::symlink_metadata(home)?;
+        let forbidden = if home == self.temporary() { 0o077 } else { 0o022 };
+        match () {
+            () if !meta.is_dir() => refuse("is none, or a symbolic link"),
+            () if meta.uid() != self.uid => refuse("belongs to somebody else"),
+            () if meta.mode() & forbidden != 0 => refuse("is open to others"),
+            () => Ok(()),
+        }
+    }
+
+    /// The path for the socket of system `name`; its directory is made if it is not there.
     ///
     /// # Errors
-    /// If the directory cannot be made or belongs to somebody else, or the path is too long for a socket.
+    /// PermissionDenied if the directory belongs to somebody else, is a symbolic link, or is one where others can put files; InvalidInput if
+    /// `name` is no file name, or the path is too long for a socket; and what the system answered when the directory was made.
     pub fn prepare(&self, name: &str) -> io::Result<PathBuf> {
         let home = self.home();
+        let refuse = |why: String| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        if name.is_empty() || name.contains(['/', '\0']) {
+            return refuse(format!("{name:?} is no name for a socket"));
+        }
         let path = home.join(format!("{name}.sock"));
         if !fits(&path) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is too long for a socket (108 bytes)"));
+            return refuse(format!("{}: a socket's path has at most 107 bytes; use a shorter name", path.display()));
         }
-        match std::fs::DirBuilder::new().mode(0o700).create(&home) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        // Members of a system's group must get through to its socket; a person's are nobody else's business.
+        let mode = if home == Path::new(SERVICES) { 0o755 } else { 0o700 };
+        match std::fs::DirBuilder::new().mode(mode).create(&home) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(io::Error::new(error.kind(), format!("{}: {error}", home.display())));
+            }
             _ => {}
         }
         // Somebody else may have made it in /tmp, to stand between us and who asks.
-        let meta = std::fs::symlink_metadata(&home)?;
-        if !meta.is_dir() || meta.uid() != self.uid {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the directory belongs to somebody else"));
-        }
+        self.check(&home)?;
         Ok(path)
     }
 
@@ -103,9 +131,11 @@ impl Surroundings {
             if wanted.extension().is_some_and(|extension| extension == "sock") {
                 return Ok(wanted.to_owned());
             }
-            let name = wanted.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-            let paths = self.search().into_iter().map(|dir| dir.join(format!("{name}.sock")));
-            return paths.into_iter().find(|path| is_alive(path)).ok_or(FindError::Named(name));
+            let dirs = self.search();
+            let paths = names(wanted).flat_map(|name| dirs.iter().map(move |dir| dir.join(format!("{name}.sock"))));
+            let mut alive = paths.filter(|path| is_alive(path));
+            let asked = || names(wanted).next().unwrap_or_default();
+            return alive.next().ok_or_else(|| FindError::Named(asked()));
         }
         let mut alive: Vec<PathBuf> = self.search().iter().flat_map(|dir| sockets(dir)).collect();
         alive.sort();
@@ -113,12 +143,26 @@ impl Surroundings {
         match alive.len() {
             0 => Err(FindError::Nobody),
             1 => Ok(alive.remove(0)),
-            _ => {
-                let name = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                Err(FindError::Several(alive.iter().map(name).collect()))
-            }
+            _ => Err(FindError::Several(shown(&alive))),
         }
     }
+}
+
+/// What the system may be called that somebody means by its name or by its file.
+fn names(wanted: &Path) -> impl Iterator<Item = String> {
+    let text = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+    // A name may have a dot, too: that of `my.station.toml` is `my.station`.
+    let is_file = wanted.extension().is_some_and(|extension| extension == "toml");
+    let whole = text(wanted.file_name()).filter(|_| !is_file);
+    let stem = text(wanted.file_stem()).filter(|stem| whole.as_ref() != Some(stem));
+    whole.into_iter().chain(stem)
+}
+
+/// The names of those at `paths`; where that says too little, the paths.
+fn shown(paths: &[PathBuf]) -> Vec<String> {
+    let name = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let is_alone = |path: &PathBuf| paths.iter().filter(|other| name(other) == name(path)).count() == 1;
+    paths.iter().map(|path| if is_alone(path) { name(path) } else { path.display().to_string() }).collect()
 }
 
 fn sockets(dir: &Path) -> Vec<PathBuf> {
@@ -127,8 +171,8 @@ fn sockets(dir: &Path) -> Vec<PathBuf> {
 }
 
 fn is_alive(path: &Path) -> bool {
-    // One that is not for us counts: the answer will say so.
-    !matches!(UnixStream::connect(path), Err(error)
+    // One that is not for us counts, and one that is too busy: the answer will say so.
+    !matches!(connect(path, None), Err(error)
         if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused))
 }
 
@@ -167,5 +211,53 @@ mod tests {
         assert_eq!(here.prepare("a").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         let long = "x".repeat(100);
         assert_eq!(here.prepare(&long).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn a_directory_where_others_can_put_files_is_not_used() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let dir = tempfile::tempdir().unwrap();
+        let uid = crate::sys::fork::own_uid();
+        let mut here = Surroundings { service: Some(dir.path().join("new")), session: None, uid };
+        here.prepare("a").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&here.home()), 0o700);
+        std::fs::set_permissions(here.home(), PermissionsExt::from_mode(0o777)).unwrap();
+        assert!(here.prepare("a").unwrap_err().to_string().contains("open to others"));
+        std::fs::set_permissions(here.home(), PermissionsExt::from_mode(0o755)).unwrap();
+        here.prepare("a").unwrap();
+        symlink(here.home(), dir.path().join("link")).unwrap();
+        here.service = Some(dir.path().join("link"));
+        assert!(here.prepare("a").unwrap_err().to_string().contains("symbolic link"));
+    }
+
+    #[test]
+    fn what_is_no_file_name_is_no_system() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = Surroundings { service: Some(dir.path().into()), session: None, uid: crate::sys::fork::own_uid() };
+        for name in ["", "../a", "a\0b"] {
+            assert_eq!(here.prepare(name).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        }
+    }
+
+    #[test]
+    fn a_name_may_have_dots_and_a_dead_system_is_not_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let uid = crate::sys::fork::own_uid();
+        let here = Surroundings { service: Some(dir.path().to_owned()), session: None, uid };
+        let path = here.prepare("my.station").unwrap();
+        let dotted = crate::control::Server::bind(&path, None).unwrap();
+        for wanted in ["my.station", "conf/my.station.toml", "my.station.conf"] {
+            assert_eq!(here.find(Some(Path::new(wanted))).as_deref(), Ok(path.as_path()), "{wanted}");
+        }
+        drop(dotted);
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert_eq!(here.find(Some(Path::new("my.station"))), Err(FindError::Named("my.station".into())));
+    }
+
+    #[test]
+    fn several_are_listed_so_that_one_can_be_named() {
+        let paths = ["/run/a.sock", "/run/b.sock", "/tmp/a.sock"].map(PathBuf::from);
+        assert_eq!(shown(&paths), ["/run/a.sock", "b", "/tmp/a.sock"]);
     }
 }
