@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::arguments::InstallArguments;
-use crate::sys::group::has_group;
+use crate::sys::user::has_group;
 
 const UNIT: &str = include_str!("../../scripts/pinring.service");
 

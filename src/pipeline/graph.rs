@@ -30,6 +30,17 @@ pub enum NodeKind {
     Sink(Box<dyn Sink>),
 }
 
+impl NodeKind {
+    /// Makes what all incarnations of the node share. In the supervisor.
+    pub(super) fn prepare(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Source(source) => source.prepare(),
+            Self::Stage(_) => Ok(()),
+            Self::Sink(sink) => sink.prepare(),
+        }
+    }
+}
+
 /// A node and what its author asked for.
 pub struct NodeSpec {
     /// Name, unique in the graph.

@@ -10,7 +10,8 @@ use super::regions::Regions;
 use super::system::System;
 use crate::prim::{AtomicU64, Ordering};
 use crate::ring::LaneWords;
-use crate::shm::{Access, Comfort, Layout, RegionKind, Segment, SegmentError, SharedRef};
+
+use crate::shm::{Access, Comfort, Layout, RegionKind, Segment, SegmentError, SharedRef, fnv1a};
 
 /// Name of the segment among the heirlooms; no node is called so, because nodes' names are followed by a dot.
 const SEGMENT: &str = "segment";
@@ -86,9 +87,7 @@ impl Estate {
 /// A number for what the graph's author wrote: of another text the state may mean something else.
 fn identity(graph: &Graph) -> u64 {
     let texts = graph.nodes.iter().flat_map(|node| [node.name.as_str(), "\0", node.text.as_str(), "\0"]);
-    // FNV-1a, as for the layout.
-    let bytes = texts.flat_map(str::bytes);
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    fnv1a(texts.flat_map(str::bytes))
 }
 
 /// The former segment, if there is one and it is that of this plan; else a new one.

@@ -87,12 +87,7 @@ impl System {
         let any = !own.is_empty();
         for (node, spec) in own {
             let (mut kind, name) = (spec.kind, spec.name);
-            let prepared = match &mut kind {
-                super::NodeKind::Source(source) => source.prepare(),
-                super::NodeKind::Stage(_) => Ok(()),
-                super::NodeKind::Sink(sink) => sink.prepare(),
-            };
-            if let Err(error) = prepared {
+            if let Err(error) = kind.prepare() {
                 log::error!("node `{name}`: cannot be prepared: {error}; it goes on as it was");
                 continue;
             }
@@ -121,12 +116,10 @@ impl System {
     /// # Errors
     /// If it cannot be set up; this system is unchanged then and can go on.
     pub fn give_way(&mut self, graph: Graph, plan: Plan) -> Result<(System, u64), SetupError> {
-        let texts: Vec<(String, String)> =
-            graph.nodes.iter().map(|node| (node.name.clone(), node.text.clone())).collect();
         let stays = |old: usize, new: usize| {
             let (before, after) = (&self.plan.nodes[old], &plan.nodes[new]);
             before.name == after.name
-                && self.texts[old] == texts[new].1
+                && self.texts[old] == graph.nodes[new].text
                 && before.schema == after.schema
                 && before.state_size == after.state_size
                 && before.inputs.len() == after.inputs.len()
@@ -135,8 +128,9 @@ impl System {
             .filter_map(|old| (0..plan.nodes.len()).find(|new| stays(old, *new)).map(|new| (old, new)))
             .collect();
         let mut heirlooms = Vec::new();
-        for (name, fd) in self.heirlooms().into_iter().skip(1) {
-            let node = name.rsplit_once('.').map_or("", |(node, _)| node);
+        for (name, fd) in self.heirlooms() {
+            // The segment is no node's.
+            let Some((node, _)) = name.rsplit_once('.') else { continue };
             if pairs.iter().any(|(old, _)| self.nodes[*old].0 == node) {
                 heirlooms.push((name, fd.try_clone_to_owned().map_err(SetupError::Bell)?));
             }

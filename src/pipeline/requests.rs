@@ -10,7 +10,7 @@ use super::graph::NodeKind;
 use super::reload::{Change, Leave};
 use super::system::System;
 use crate::prim::Ordering;
-use crate::supervisor::{Crew, Input, Life, Mode, Reply, State};
+use crate::supervisor::{Crew, Input, Mode, Reply, State};
 use crate::sys::clock::monotonic_ns;
 
 /// A request, as JSON: `{"do":"restart","node":"gps"}`.
@@ -221,8 +221,7 @@ impl System {
             json!({
                 "name": worker.name, "core": worker.core, "pid": worker.pid, "state": life.word(),
                 "restarts": worker.restarts, "up_s": ready.map(|at| seconds(now.saturating_sub(at))),
-                "next_start_s": life.start_due().filter(|_| !matches!(life, Life::Running { .. }))
-                    .map(|at| seconds(at.saturating_sub(now))),
+                "next_start_s": life.start_due().map(|at| seconds(at.saturating_sub(now))),
                 "last_death": self.last_death(index).map(ToString::to_string),
             })
         };

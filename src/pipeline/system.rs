@@ -106,9 +106,7 @@ fn prepare(
     let prepared = match kind {
         // Bytes of a port belong to the state that knows how far they were read.
         NodeKind::Source(source) if fits && !left.is_empty() => source.inherit(left),
-        NodeKind::Source(source) => source.prepare(),
-        NodeKind::Stage(_) => Ok(()),
-        NodeKind::Sink(sink) => sink.prepare(),
+        kind => kind.prepare(),
     };
     prepared.map_err(|source| SetupError::Prepare { node: name.clone(), source })?;
     Ok(port.filter(|_| fits))
@@ -363,6 +361,8 @@ impl Crew for System {
     }
 
     fn begin(&mut self, worker: usize) -> bool {
+        // Should a fork have failed, it was not.
+        self.alive[worker] = false;
         self.mend();
         self.alive[worker] = true;
         self.change(worker)
@@ -382,13 +382,12 @@ impl Crew for System {
             Err(error) => {
                 flight.note(monotonic_ns(), FlightEvent::GaveUp, None, 0);
                 flight.say(&error.to_string());
+                log::error!("worker `{name}`: {error}");
                 if let Some(edge) = fence::damaged_edge(&error) {
-                    log::error!("worker `{name}`: {error}");
                     // If the supervisor cannot be told, it will be by the next incarnation.
                     let _ = messages::tell(&channel, MAD, u32::try_from(edge).unwrap_or(u32::MAX), None);
                     return codes::FENCED;
                 }
-                log::error!("worker `{name}`: {error}");
                 codes::FAILED
             }
         }

@@ -84,11 +84,14 @@ impl Worker<'_, '_> {
         self.words.set_ready(monotonic_ns());
         self.flight.note(monotonic_ns(), FlightEvent::Ready, None, 0);
         tell(self.channel, READY, 0, None)?;
-        let mut asked = Command::Run;
+        let (mut asked, mut log_level) = (Command::Run, None);
         while !self.runs.iter().all(|run| run.core().is_finished()) {
             self.words.beat(coarse_ns());
             let command = self.words.command();
-            self.set_log_level();
+            if self.words.log_level() != log_level {
+                log_level = self.words.log_level();
+                set_log_level(log_level);
+            }
             if command != asked {
                 asked = command;
                 self.flight.note(monotonic_ns(), FlightEvent::Asked, None, command as u64);
@@ -107,15 +110,6 @@ impl Worker<'_, '_> {
             }
         }
         Ok(Ending::Done)
-    }
-
-    fn set_log_level(&self) {
-        let wanted = self.words.log_level();
-        if let Some(level) = log::LevelFilter::iter().find(|level| Some(*level as u64) == wanted) {
-            if level != log::max_level() {
-                log::set_max_level(level);
-            }
-        }
     }
 
     /// What the sinks have written is made durable before the end.
@@ -262,5 +256,11 @@ impl Worker<'_, '_> {
             Run::Sink(run) => run.due_ns(),
         });
         due.min().map(|due| Duration::from_nanos(due.saturating_sub(monotonic_ns())))
+    }
+}
+
+fn set_log_level(wanted: Option<u64>) {
+    if let Some(level) = log::LevelFilter::iter().find(|level| Some(*level as u64) == wanted) {
+        log::set_max_level(level);
     }
 }

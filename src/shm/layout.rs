@@ -1,5 +1,10 @@
 //! Which region lies where: pure arithmetic, done before the segment is made.
 
+/// FNV-1a: a short hash for what is no secret (<http://www.isthe.com/chongo/tech/comp/fnv/>).
+pub(crate) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
 /// Byte offset from the start of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offset(pub(crate) usize);
@@ -141,16 +146,13 @@ impl Layout {
         self.end + self.entries.len() * Self::ENTRY_SIZE
     }
 
-    /// FNV-1a over all entries: equal for equal layouts, so that a process does not read a segment of another shape.
-    /// (<http://www.isthe.com/chongo/tech/comp/fnv/>)
+    /// A hash of all entries: equal for equal layouts, so that a process does not read a segment of another shape.
     pub fn hash(&self) -> u64 {
         let words = self
             .entries
             .iter()
             .flat_map(|entry| [entry.kind as u64, u64::from(entry.index), entry.offset.0 as u64, entry.size as u64]);
-        words
-            .flat_map(u64::to_le_bytes)
-            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+        fnv1a(words.flat_map(u64::to_le_bytes))
     }
 }
 

@@ -12,5 +12,6 @@ mod layout;
 #[allow(unsafe_code)]
 mod segment;
 
+pub(crate) use layout::fnv1a;
 pub use layout::{Entry, Layout, LayoutError, Offset, RegionKind};
 pub use segment::{Access, AttachError, Comfort, Segment, SegmentError, Shared, SharedRef};

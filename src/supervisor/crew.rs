@@ -48,7 +48,7 @@ pub trait Crew {
     /// A worker is about to be started, or started again; whether what it will find has changed.
     fn begin(&mut self, worker: usize) -> bool;
 
-    /// A worker has ended and was reaped: what it left behind is to be looked at before its successor writes over it.
+    /// A worker has ended: what it left behind is to be looked at before its successor writes over it.
     fn autopsy(&mut self, worker: usize, pid: i32, cause: ExitCause, hang: Option<Hang>);
 
     /// A worker will not be started again: its nodes are to be ended in its place, so that the others do not wait for them.

@@ -29,12 +29,12 @@ pub enum Input {
     ForkFailed(usize),
     /// It is ready for work.
     Ready(usize),
-    /// It has ended and was reaped.
+    /// It has ended.
     Ended(usize, End),
     /// It does not work any more, though it lives.
     Hung(usize),
     /// It has written what makes no sense to its neighbours: it is to be ended at once, they are to stop between two steps, and when all
-    /// have ended they start again. The first is the mad one.
+    /// have ended they start again.
     Mad(Fenced),
     /// Somebody wants the worker stopped and started again.
     Restart(usize),
@@ -42,9 +42,8 @@ pub enum Input {
     Drain,
     /// All shall end in order, so that a successor can go on: sources pause, the rest handles what is under way.
     Park,
-    /// Parked: nothing is under way any more.
-    Quiet,
-    /// All shall end between two steps, wherever they are; a successor goes on there.
+    /// All shall end between two steps, wherever they are; a successor goes on there. What follows a [`Self::Park`] when nothing is under
+    /// way any more.
     Halt,
     /// Time has passed.
     Tick,
@@ -88,4 +87,14 @@ pub enum Mode {
     Park(u64),
     /// Ending between two steps; killed then.
     Halt(u64),
+}
+
+impl Mode {
+    /// When what has not ended is killed.
+    pub(super) fn until_ns(self) -> Option<u64> {
+        match self {
+            Self::Run => None,
+            Self::Drain(until) | Self::Park(until) | Self::Halt(until) => Some(until),
+        }
+    }
 }

@@ -66,6 +66,11 @@ impl Life {
         matches!(self, Self::Refused | Self::Ended | Self::Done)
     }
 
+    /// Whether it is as it should be: at work, or done with it.
+    pub(super) fn is_well(self) -> bool {
+        matches!(self, Self::Running { ready_ns: Some(_) } | Self::Done)
+    }
+
     /// When it is to be started.
     pub fn start_due(self) -> Option<u64> {
         match self {

@@ -1,6 +1,5 @@
 //! The supervisor's loop: what happens goes into the [`State`], what that says is done.
 
-use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
@@ -165,14 +164,12 @@ impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
 
     /// Takes in what happened and does what follows.
     pub(super) fn feed(&mut self, input: Input) {
-        let mut actions = Vec::new();
+        let (mut actions, mut done) = (Vec::new(), 0);
         self.state.step(input, monotonic_ns(), &mut actions);
-        let mut actions = VecDeque::from(actions);
-        while let Some(action) = actions.pop_front() {
+        while let Some(action) = actions.get(done).copied() {
+            done += 1;
             if let Some(answer) = self.act(action) {
-                let mut more = Vec::new();
-                self.state.step(answer, monotonic_ns(), &mut more);
-                actions.extend(more);
+                self.state.step(answer, monotonic_ns(), &mut actions);
             }
         }
     }

@@ -23,7 +23,7 @@ impl<C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'_, C, O> {
             // Twice: a step that is being committed has taken its input and not yet shown its output.
             self.quiet_looks = if self.crew.is_quiet() { self.quiet_looks + 1 } else { 0 };
             if self.quiet_looks == 2 {
-                self.feed(Input::Quiet);
+                self.feed(Input::Halt);
             }
         }
         self.keep_vigil(now);

@@ -237,7 +237,7 @@ impl World {
                 0 => self.feed(Input::Drain),
                 1 => self.feed(Input::Park),
                 2 => self.feed(Input::Halt),
-                3 if matches!(self.state.mode(), Mode::Park(_)) => self.feed(Input::Quiet),
+                3 if matches!(self.state.mode(), Mode::Park(_)) => self.feed(Input::Halt),
                 _ => {
                     self.asked_by_hand = true;
                     self.feed(Input::Restart(worker));

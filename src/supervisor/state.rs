@@ -117,12 +117,9 @@ impl State {
             Life::Running { ready_ns: Some(ready) } if worker.probation => Some(ready.saturating_add(RELEASE_NS)),
             life => life.deadline(),
         });
-        let all = match self.mode {
-            Mode::Run => None,
-            Mode::Drain(until) | Mode::Park(until) | Mode::Halt(until) => Some(until),
-        };
         // Once all were killed, only their own deadlines count.
-        let all = all.filter(|_| self.workers.iter().any(|worker| !is_settled(worker.life, self.mode)));
+        let all =
+            self.mode.until_ns().filter(|_| self.workers.iter().any(|worker| !is_settled(worker.life, self.mode)));
         own.chain(all).min()
     }
 
@@ -147,7 +144,7 @@ impl State {
             Input::Restart(worker) => self.restart(worker, now_ns),
             Input::Drain => self.drain(now_ns),
             Input::Park => self.park(now_ns),
-            Input::Quiet | Input::Halt => self.halt(now_ns),
+            Input::Halt => self.halt(now_ns),
             Input::Tick => {}
         }
         self.by_the_clock(now_ns);
@@ -348,10 +345,8 @@ impl State {
     }
 
     fn by_the_clock(&mut self, now_ns: u64) {
-        if let Mode::Drain(until) | Mode::Park(until) | Mode::Halt(until) = self.mode {
-            if now_ns >= until {
-                self.kill_the_rest(now_ns);
-            }
+        if self.mode.until_ns().is_some_and(|until| now_ns >= until) {
+            self.kill_the_rest(now_ns);
         }
         for group in 0..self.policy.groups.len() {
             for place in 0..self.policy.groups[group].workers.len() {

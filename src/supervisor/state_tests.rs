@@ -197,7 +197,7 @@ fn a_handover_pauses_first_and_stops_when_nothing_is_under_way() {
     let mut bench = Bench::new(Policy::of_workers(2));
     bench.start();
     assert_eq!(bench.feed(Input::Park), [Action::Park]);
-    assert_eq!(bench.feed(Input::Quiet), [Action::Stop(0), Action::Stop(1)]);
+    assert_eq!(bench.feed(Input::Halt), [Action::Stop(0), Action::Stop(1)]);
     bench.crash(0);
     assert!(!bench.state.is_over());
     bench.crash(1);

@@ -21,14 +21,21 @@ impl State {
                 return;
             }
         }
-        self.actions.push(Action::Drain);
+        self.call_to_end(Action::Drain, now_ns);
+        for worker in 0..self.workers.len() {
+            if matches!(self.workers[worker].life, Life::Quarantined { .. } | Life::Refused | Life::Ended) {
+                self.give_up(worker);
+            }
+        }
+    }
+
+    /// Asks those that live, and starts those that wait: what a dead worker has not handled yet must be handled, too, and now.
+    fn call_to_end(&mut self, action: Action, now_ns: u64) {
+        self.actions.push(action);
         self.leave_operations(now_ns);
         for worker in 0..self.workers.len() {
-            match self.workers[worker].life {
-                // What a dead worker has not handled yet must be handled, too, and now.
-                Life::Waiting { .. } | Life::Stopped => self.wait(worker, now_ns, 0),
-                Life::Quarantined { .. } | Life::Refused | Life::Ended => self.give_up(worker),
-                _ => {}
+            if matches!(self.workers[worker].life, Life::Waiting { .. } | Life::Stopped) {
+                self.wait(worker, now_ns, 0);
             }
         }
     }
@@ -38,13 +45,7 @@ impl State {
             return self.drain(now_ns);
         }
         self.mode = Mode::Park(now_ns + nanos(self.policy.stop_timeout));
-        self.actions.push(Action::Park);
-        self.leave_operations(now_ns);
-        for worker in 0..self.workers.len() {
-            if matches!(self.workers[worker].life, Life::Waiting { .. } | Life::Stopped) {
-                self.wait(worker, now_ns, 0);
-            }
-        }
+        self.call_to_end(Action::Park, now_ns);
     }
 
     pub(super) fn halt(&mut self, now_ns: u64) {

@@ -30,16 +30,13 @@ impl State {
     /// Whether every worker that is critical is ready for work, or has done it.
     pub fn is_ready(&self) -> bool {
         let critical = self.policy.groups.iter().filter(|group| group.critical).flat_map(|group| &group.workers);
-        let ready = |life: Life| matches!(life, Life::Running { ready_ns: Some(_) } | Life::Done);
-        critical.into_iter().all(|worker| ready(self.workers[*worker].life))
+        critical.into_iter().all(|worker| self.workers[*worker].life.is_well())
     }
 
     /// How things are, in one sentence.
     pub fn sentence(&self, name: impl Fn(usize) -> String) -> String {
-        let sick = (0..self.workers.len()).filter(|worker| {
-            let life = self.workers[*worker].life;
-            self.workers[*worker].probation || !matches!(life, Life::Running { ready_ns: Some(_) } | Life::Done)
-        });
+        let is_sick = |worker: &usize| self.workers[*worker].probation || !self.workers[*worker].life.is_well();
+        let sick = (0..self.workers.len()).filter(is_sick);
         let sick: Vec<String> =
             sick.map(|worker| format!("{} {}", name(worker), self.workers[worker].life.word())).collect();
         let what = match self.mode {

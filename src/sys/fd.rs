@@ -1,7 +1,9 @@
-//! Descriptors as such: which stay open over a fork.
+//! Descriptors as such: which stay open over a fork, and what non-blocking ones answer.
 
 use std::io;
 use std::os::fd::RawFd;
+
+use nix::errno::Errno;
 
 /// Closes every descriptor from 3 on that is not in `keep`.
 ///
@@ -33,4 +35,13 @@ fn close_range(first: u32, last: u32) -> io::Result<()> {
     // `close_all_but`'s caller.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// What a call on a non-blocking descriptor moved; `None`: nothing there, or no room, now.
+pub(super) fn or_nothing(result: nix::Result<usize>) -> io::Result<Option<usize>> {
+    match result {
+        Ok(count) => Ok(Some(count)),
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
 }

@@ -13,7 +13,6 @@ pub mod fd;
 pub mod fork;
 #[cfg(not(loom))]
 pub mod futex;
-pub mod group;
 pub mod heirlooms;
 pub mod lock;
 pub mod membarrier;

@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use nix::errno::Errno;
+use super::fd::or_nothing;
 use nix::fcntl::{OFlag, SpliceFFlags, splice, tee};
 use nix::unistd::{pipe2, read};
 
@@ -80,14 +80,6 @@ impl Pipe {
     /// What read(2) answered.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         or_nothing(read(&self.reader, buffer))
-    }
-}
-
-fn or_nothing(result: nix::Result<usize>) -> io::Result<Option<usize>> {
-    match result {
-        Ok(count) => Ok(Some(count)),
-        Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
-        Err(errno) => Err(errno.into()),
     }
 }
 

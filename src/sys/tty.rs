@@ -18,10 +18,7 @@ pub fn is_tty(fd: BorrowedFd<'_>) -> bool {
 /// # Errors
 /// What write(2) answered.
 pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    match nix::unistd::write(fd, bytes) {
-        Err(nix::errno::Errno::EAGAIN) => Ok(0),
-        other => Ok(other?),
-    }
+    Ok(super::fd::or_nothing(nix::unistd::write(fd, bytes))?.unwrap_or(0))
 }
 
 /// Whether `error` says that the device behind a descriptor or path has gone: unplugged, or the other end of a pseudo

@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::fd::or_nothing;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, accept4, bind, getsockopt, listen, socket, sockopt,
@@ -200,14 +201,6 @@ impl Stream {
     pub fn write(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
         use nix::sys::socket::{MsgFlags, send};
         or_nothing(send(self.0.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL))
-    }
-}
-
-fn or_nothing(result: nix::Result<usize>) -> io::Result<Option<usize>> {
-    match result {
-        Ok(count) => Ok(Some(count)),
-        Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
-        Err(errno) => Err(errno.into()),
     }
 }
 

@@ -26,6 +26,11 @@ pub fn group_name(id: u32) -> Option<String> {
     Group::from_gid(Gid::from_raw(id)).ok().flatten().map(|group| group.name)
 }
 
+/// Whether this machine has a group called `name`.
+pub fn has_group(name: &str) -> bool {
+    matches!(Group::from_name(name), Ok(Some(_)))
+}
+
 /// Whether this process is in group `id`.
 pub fn is_in_group(id: u32) -> bool {
     getegid().as_raw() == id || getgroups().is_ok_and(|groups| groups.iter().any(|group| group.as_raw() == id))
