@@ -1,7 +1,6 @@
 //! Workers are killed with -9 at random moments while messages flow; every message must have its effect exactly once.
 //!
-//! No threads: the supervisor forks from this process. The nodes here are as small as they can be, so that many steps
-//! fit between two kills.
+//! No threads: the supervisor forks from this process.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,122 +12,14 @@
 
 mod support;
 
-use std::io;
-use std::path::Path;
 use std::time::Duration;
 
-use pinring::message::{Field, FieldType, Header, Record, Schema};
-use pinring::pipeline::{
-    EdgeSpec, Emitter, Graph, Input, Output, Overflow, PlanError, Poll, Report, Sink, Source, SourceIo, Stage, System,
-};
+use pinring::pipeline::{EdgeSpec, Graph, Overflow, Report, System};
 use pinring::ring::Wait;
 use pinring::supervisor::{Event, Wish};
 use pinring::topology::Topology;
 
-use support::length_file::LengthFile;
-
-fn numbers() -> Schema {
-    Schema::new(vec![Field::new("n", "", FieldType::I64), Field::new("sum", "", FieldType::I64)]).unwrap()
-}
-
-/// Emits 1, 2, 3 ... `last`, at most eight in one step.
-struct Count {
-    last: u64,
-}
-
-impl Source for Count {
-    fn kind(&self) -> &'static str {
-        "count"
-    }
-
-    fn plan(&mut self) -> Result<Output, PlanError> {
-        Ok(Output { schema: numbers(), state_size: 8, max_per_step: 8, rate: 1000.0 })
-    }
-
-    fn resume(&mut self, _: &mut [u8], _: &mut dyn SourceIo) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn poll(&mut self, state: &mut [u8], out: &mut Emitter<'_>, io: &mut dyn SourceIo) -> io::Result<Poll> {
-        let count: &mut u64 = &mut bytemuck::cast_slice_mut(state)[0];
-        out.stamp(Header { arrived_ns: io.now_ns(), utc_ns: io.utc_ns(), ..Header::default() });
-        while out.room() > 0 && *count < self.last && !io.is_draining() {
-            *count += 1;
-            let n = i64::try_from(*count).unwrap();
-            out.emit(|record| record.set_i64(0, n));
-        }
-        Ok(if *count == self.last || io.is_draining() { Poll::Finished } else { Poll::Ready })
-    }
-}
-
-/// Adds up what passes.
-struct Sum;
-
-impl Stage for Sum {
-    fn kind(&self) -> &'static str {
-        "sum"
-    }
-
-    fn plan(&mut self, inputs: &[Input<'_>]) -> Result<Output, PlanError> {
-        Ok(Output { schema: inputs[0].schema.clone(), state_size: 8, max_per_step: 1, rate: inputs[0].rate })
-    }
-
-    fn process(&self, _: usize, record: &Record<'_>, state: &mut [u8], out: &mut Emitter<'_>) {
-        let sum: &mut i64 = &mut bytemuck::cast_slice_mut(state)[0];
-        let n = record.i64(0).unwrap();
-        *sum += n;
-        let sum = *sum;
-        out.emit(|record| {
-            record.set_i64(0, n);
-            record.set_i64(1, sum);
-        });
-    }
-}
-
-/// Writes each message as three words.
-struct Words {
-    file: LengthFile,
-    fail_every: u64,
-    writes: u64,
-}
-
-impl Sink for Words {
-    fn kind(&self) -> &'static str {
-        "words"
-    }
-
-    fn plan(&mut self, _: &[Input<'_>]) -> Result<usize, PlanError> {
-        Ok(8)
-    }
-
-    fn resume(&mut self, state: &mut [u8]) -> io::Result<()> {
-        self.file.resume(state)
-    }
-
-    fn write(&mut self, _: usize, record: &Record<'_>, _: &mut [u8]) -> io::Result<()> {
-        self.writes += 1;
-        if self.fail_every > 0 && self.writes % self.fail_every == 0 {
-            return Err(io::Error::other("an error on purpose"));
-        }
-        let words = [record.header().seq, record.i64(0).unwrap() as u64, record.i64(1).unwrap_or(0) as u64];
-        self.file.buffer.extend_from_slice(bytemuck::cast_slice(&words));
-        Ok(())
-    }
-
-    fn flush(&mut self, state: &mut [u8]) -> io::Result<()> {
-        self.file.flush(state)
-    }
-}
-
-fn words(path: &Path) -> Vec<[u64; 3]> {
-    let bytes = std::fs::read(path).unwrap();
-    assert_eq!(bytes.len() % 24, 0, "the file ends within a message");
-    bytes.chunks_exact(24).map(bytemuck::pod_read_unaligned).collect()
-}
-
-fn sink(path: &Path) -> Words {
-    Words { file: LengthFile::new(path), fail_every: 0, writes: 0 }
-}
+use support::nodes::{Count, Rows, Sum};
 
 /// Runs the graph and kills a random worker every few milliseconds, `kills` times, then lets it end.
 fn run_and_kill(mut graph: Graph, kills: u64) -> (Report, u64) {
@@ -168,21 +59,21 @@ fn so_it_is_however_the_workers_wait() {
     record_and_kill(2_000_000, Wait::Busy, Wait::SpinThenSleep(Duration::from_micros(20)));
 }
 
-fn record_and_kill(last: u64, source: Wait, sink_waits: Wait) {
+fn record_and_kill(last: i64, source: Wait, sink_waits: Wait) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("words");
     let mut graph = Graph::new();
-    graph.source("count", Count { last }).waiting(source);
+    graph.source("count", Count::to(last)).waiting(source);
     graph.stage("sum", ["count"], Sum);
-    graph.sink("words", ["sum"], sink(&path)).waiting(sink_waits);
+    graph.sink("words", ["sum"], Rows::new(&path)).waiting(sink_waits);
     let (report, killed) = run_and_kill(graph, 100);
-    let rows = words(&path);
-    assert_eq!(rows.len() as u64, last);
+    let rows = Rows::read(&path);
+    assert_eq!(rows.len() as i64, last);
     let mut sum = 0;
     for (index, row) in rows.iter().enumerate() {
-        let n = index as u64 + 1;
+        let n = index as i64 + 1;
         sum += n;
-        assert_eq!(*row, [n, n, sum]);
+        assert_eq!((row.seq, row.n, row.sum), (n as u64, n, sum));
     }
     assert_eq!(report.outcome.killed, 0);
     let restarts: u64 = report.status.workers.iter().map(|worker| worker.restarts).sum();
@@ -196,17 +87,17 @@ fn an_overflow_policy_counts_exactly_what_it_drops() {
         let path = dir.path().join("words");
         let last = 3_000_000;
         let mut graph = Graph::new();
-        graph.source("count", Count { last });
+        graph.source("count", Count::to(last));
         let edge = EdgeSpec { from: "count".into(), depth: Some(64), overflow };
-        graph.sink("words", [edge], sink(&path));
+        graph.sink("words", [edge], Rows::new(&path));
         let (report, killed) = run_and_kill(graph, 100);
-        let rows = words(&path);
+        let rows = Rows::read(&path);
         let status = &report.status.nodes[1];
         println!("    {overflow:?}: {killed} kills, {} recorded, {} dropped", rows.len(), status.dropped);
-        assert!(rows.windows(2).all(|pair| pair[0][0] < pair[1][0]), "in order, none twice");
-        assert!(rows.iter().all(|row| row[0] == row[1]), "nothing torn");
+        assert!(rows.windows(2).all(|pair| pair[0].seq < pair[1].seq), "in order, none twice");
+        assert!(rows.iter().all(|row| row.seq == row.n as u64), "nothing torn");
         assert_eq!(status.counters.emitted, rows.len() as u64);
-        assert_eq!(rows.len() as u64 + status.dropped, last);
+        assert_eq!(rows.len() as u64 + status.dropped, last as u64);
         assert!(status.dropped > 0, "a ring of 64 slots was never full");
     }
 }
@@ -215,11 +106,11 @@ fn a_failing_sink_repeats_its_step_and_doubles_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("words");
     let mut graph = Graph::new();
-    graph.source("count", Count { last: 300 });
-    graph.sink("words", ["count"], Words { fail_every: 130, ..sink(&path) });
+    graph.source("count", Count::to(300));
+    graph.sink("words", ["count"], Rows::new(&path).failing_every(130));
     let (report, _) = run_and_kill(graph, 0);
-    let numbers: Vec<u64> = words(&path).iter().map(|row| row[1]).collect();
-    assert_eq!(numbers, (1..=300).collect::<Vec<u64>>());
+    let numbers: Vec<i64> = Rows::read(&path).iter().map(|row| row.n).collect();
+    assert_eq!(numbers, (1..=300).collect::<Vec<i64>>());
     assert!(report.status.nodes[1].counters.reconnects > 0);
 }
 

@@ -11,56 +11,21 @@
 mod support;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pinring::message::{Field, FieldType, Header, Record, Schema};
+use pinring::message::Record;
 use pinring::pipeline::{
-    EdgeSpec, Emitter, Graph, GroupSpec, Input, LastDeath, Output, Overflow, PlanError, Poll, Report, Sink, Source,
-    SourceIo, Stage, System,
+    EdgeSpec, Emitter, Graph, GroupSpec, Input, LastDeath, Output, Overflow, PlanError, Report, Stage, System,
 };
 use pinring::supervisor::{Escalate, Event, Hang, Strategy, Wish};
 use pinring::sys::clock::monotonic_ns;
 use pinring::sys::signal;
 use pinring::topology::Topology;
 
-use support::length_file::LengthFile;
+use support::nodes::{Count, Rows};
 
 const MS: Duration = Duration::from_millis(1);
-
-fn numbers() -> Schema {
-    Schema::new(vec![Field::new("n", "", FieldType::I64)]).unwrap()
-}
-
-/// Emits 1, 2, 3 ... one a millisecond.
-struct Count;
-
-impl Source for Count {
-    fn kind(&self) -> &'static str {
-        "count"
-    }
-
-    fn plan(&mut self) -> Result<Output, PlanError> {
-        Ok(Output { schema: numbers(), state_size: 8, max_per_step: 8, rate: 1000.0 })
-    }
-
-    fn resume(&mut self, _: &mut [u8], _: &mut dyn SourceIo) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn poll(&mut self, state: &mut [u8], out: &mut Emitter<'_>, io: &mut dyn SourceIo) -> io::Result<Poll> {
-        if io.is_draining() {
-            return Ok(Poll::Finished);
-        }
-        let count: &mut i64 = &mut bytemuck::cast_slice_mut(state)[0];
-        *count += 1;
-        let n = *count;
-        out.stamp(Header { arrived_ns: io.now_ns(), ..Header::default() });
-        out.emit(|record| record.set_i64(0, n));
-        Ok(Poll::Until(io.now_ns() + 1_000_000))
-    }
-}
 
 /// What a stage does with message 100, once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -136,31 +101,6 @@ fn spin_for_ever() {
     }
 }
 
-struct Words(LengthFile);
-
-impl Sink for Words {
-    fn kind(&self) -> &'static str {
-        "words"
-    }
-
-    fn plan(&mut self, _: &[Input<'_>]) -> Result<usize, PlanError> {
-        Ok(8)
-    }
-
-    fn resume(&mut self, state: &mut [u8]) -> io::Result<()> {
-        self.0.resume(state)
-    }
-
-    fn write(&mut self, _: usize, record: &Record<'_>, _: &mut [u8]) -> io::Result<()> {
-        self.0.buffer.extend_from_slice(&record.i64(0).unwrap().to_ne_bytes());
-        Ok(())
-    }
-
-    fn flush(&mut self, state: &mut [u8]) -> io::Result<()> {
-        self.0.flush(state)
-    }
-}
-
 /// What happened, and when, in seconds since the first start.
 struct Told {
     at: Duration,
@@ -177,11 +117,12 @@ impl Bench {
     fn new(mischief: Mischief, always: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut graph = Graph::new();
-        graph.source("count", Count).on_worker("count");
+        let count = Count { rate: 1000.0, ..Count::bursts(1, 1_000_000) };
+        graph.source("count", count).on_worker("count");
         let stage = Naughty { mischief, done: dir.path().join("done"), always };
         let edge = EdgeSpec { from: "count".into(), depth: Some(64), overflow: Overflow::Block };
         graph.stage("stage", [edge], stage).on_worker("stage");
-        graph.sink("sink", ["stage"], Words(LengthFile::new(&dir.path().join("words")))).on_worker("sink");
+        graph.sink("sink", ["stage"], Rows::new(&dir.path().join("rows"))).on_worker("sink");
         Self { dir, graph }
     }
 
@@ -218,12 +159,11 @@ impl Bench {
                 Wish::Continue
             })
             .unwrap();
-        let bytes = fs::read(dir.path().join("words")).unwrap_or_default();
-        let words: &[i64] = &bytes.chunks_exact(8).map(bytemuck::pod_read_unaligned).collect::<Vec<i64>>();
-        assert!(words.is_sorted_by(|one, next| one < next), "doubled: {words:?}");
-        let lost = words.last().map_or(0, |last| *last as usize - words.len());
+        let rows = Rows::read(&dir.path().join("rows"));
+        assert!(rows.is_sorted_by(|one, next| one.n < next.n), "doubled: {rows:?}");
+        let lost = rows.last().map_or(0, |last| last.n as usize - rows.len());
         assert!(lost == 0 || told.iter().any(|told| told.what == "fenced stage"), "{lost} lost");
-        Run { told, logs, deaths, report, recorded: words.len(), lost, took: start.elapsed() }
+        Run { told, logs, deaths, report, recorded: rows.len(), lost, took: start.elapsed() }
     }
 }
 
@@ -429,7 +369,7 @@ fn a_worker_has_exactly_the_descriptors_of_its_list() {
         let counts = |what: &str| fds.iter().filter(|fd| fd.contains(what)).count();
         let own_file = usize::from(name == "sink");
         let expected = (5, 1, 1, own_file);
-        let found = (counts("eventfd"), counts("eventpoll"), counts("socket"), counts("words"));
+        let found = (counts("eventfd"), counts("eventpoll"), counts("socket"), counts("rows"));
         assert_eq!((found, fds.len()), (expected, 7 + own_file), "{name}: {fds:?}");
     }
 }

@@ -13,112 +13,19 @@
 mod support;
 
 use std::fs;
-use std::io;
 use std::time::Duration;
 
-use pinring::message::{Field, FieldType, Header, Record, Schema};
-use pinring::pipeline::{Emitter, Graph, Input, Output, PlanError, Poll, Sink, Source, SourceIo, Stage, System};
+use pinring::pipeline::{Graph, System};
 use pinring::ring::Wait;
 use pinring::supervisor::{Event, Wish};
 use pinring::sys::clock::monotonic_ns;
 use pinring::sys::signal;
 use pinring::topology::Topology;
 
-use support::length_file::LengthFile;
-
-fn numbers() -> Schema {
-    Schema::new(vec![Field::new("n", "", FieldType::I64), Field::new("sum", "", FieldType::I64)]).unwrap()
-}
+use support::nodes::{Count, Rows, Sum};
 
 fn count_from(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-/// Emits 1, 2, 3 ...: so many, then a pause.
-struct Count {
-    burst: i64,
-    pause_ns: u64,
-}
-
-impl Source for Count {
-    fn kind(&self) -> &'static str {
-        "count"
-    }
-
-    fn plan(&mut self) -> Result<Output, PlanError> {
-        Ok(Output { schema: numbers(), state_size: 8, max_per_step: 8, rate: 10_000.0 })
-    }
-
-    fn resume(&mut self, _: &mut [u8], _: &mut dyn SourceIo) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn poll(&mut self, state: &mut [u8], out: &mut Emitter<'_>, io: &mut dyn SourceIo) -> io::Result<Poll> {
-        if io.is_draining() {
-            return Ok(Poll::Finished);
-        }
-        let count: &mut i64 = &mut bytemuck::cast_slice_mut(state)[0];
-        out.stamp(Header { arrived_ns: io.now_ns(), ..Header::default() });
-        while out.room() > 0 {
-            *count += 1;
-            let n = *count;
-            out.emit(|record| record.set_i64(0, n));
-            if n % self.burst == 0 {
-                return Ok(Poll::Until(io.now_ns() + self.pause_ns));
-            }
-        }
-        Ok(Poll::Ready)
-    }
-}
-
-struct Sum;
-
-impl Stage for Sum {
-    fn kind(&self) -> &'static str {
-        "sum"
-    }
-
-    fn plan(&mut self, inputs: &[Input<'_>]) -> Result<Output, PlanError> {
-        Ok(Output { schema: inputs[0].schema.clone(), state_size: 8, max_per_step: 1, rate: inputs[0].rate })
-    }
-
-    fn process(&self, _: usize, record: &Record<'_>, state: &mut [u8], out: &mut Emitter<'_>) {
-        let sum: &mut i64 = &mut bytemuck::cast_slice_mut(state)[0];
-        let n = record.i64(0).unwrap();
-        *sum = sum.wrapping_add(n);
-        let sum = *sum;
-        out.emit(|record| {
-            record.set_i64(0, n);
-            record.set_i64(1, sum);
-        });
-    }
-}
-
-/// Records each message as three words: number, sum, and when its source committed it.
-struct Words(LengthFile);
-
-impl Sink for Words {
-    fn kind(&self) -> &'static str {
-        "words"
-    }
-
-    fn plan(&mut self, _: &[Input<'_>]) -> Result<usize, PlanError> {
-        Ok(8)
-    }
-
-    fn resume(&mut self, state: &mut [u8]) -> io::Result<()> {
-        self.0.resume(state)
-    }
-
-    fn write(&mut self, _: usize, record: &Record<'_>, _: &mut [u8]) -> io::Result<()> {
-        let words = [record.i64(0).unwrap(), record.i64(1).unwrap_or(0), record.header().sent_ns as i64];
-        self.0.buffer.extend_from_slice(bytemuck::cast_slice(&words));
-        Ok(())
-    }
-
-    fn flush(&mut self, state: &mut [u8]) -> io::Result<()> {
-        self.0.flush(state)
-    }
 }
 
 fn open_descriptors() -> usize {
@@ -145,9 +52,9 @@ fn kills_under_load_lose_nothing_and_leave_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("words");
     let mut graph = Graph::new();
-    graph.source("count", Count { burst: 64, pause_ns: 1_000_000 }).on_worker("count");
+    graph.source("count", Count::bursts(64, 1_000_000)).on_worker("count");
     graph.stage("sum", ["count"], Sum).on_worker("sum");
-    graph.sink("words", ["sum"], Words(LengthFile::new(&path))).on_worker("words");
+    graph.sink("words", ["sum"], Rows::new(&path)).on_worker("words");
     graph.supervision.backoff_min = Duration::from_millis(1);
     graph.supervision.backoff_max = Duration::from_millis(1);
     graph.supervision.intensity.restarts = u32::MAX;
@@ -191,18 +98,16 @@ fn kills_under_load_lose_nothing_and_leave_nothing_behind() {
             Wish::Continue
         })
         .unwrap();
-    let bytes = fs::read(&path).unwrap();
-    assert_eq!(bytes.len() % 24, 0, "the file ends within a message");
+    let rows = Rows::read(&path);
     let mut sum: i64 = 0;
-    for (index, row) in bytes.chunks_exact(24).enumerate() {
-        let [n, total, _]: [i64; 3] = bytemuck::pod_read_unaligned(row);
+    for (index, row) in rows.iter().enumerate() {
         sum = sum.wrapping_add(index as i64 + 1);
-        assert_eq!((n, total), (index as i64 + 1, sum), "lost or doubled");
+        assert_eq!((row.n, row.sum), (index as i64 + 1, sum), "lost or doubled");
     }
     let (fds, rss) = before.unwrap();
     println!(
         "    {killed} kills, {} messages, 0 lost, 0 doubled; descriptors {fds} -> {}, memory {rss} -> {} KiB, zombies {}",
-        bytes.len() / 24,
+        rows.len(),
         after.0,
         after.1,
         after.2
@@ -232,8 +137,8 @@ fn deaths_are_noticed_and_repaired_fast() {
     let path = dir.path().join("words");
     let mut graph = Graph::new();
     // It does not sleep: a sleep of a millisecond between two messages would be all that is seen.
-    graph.source("count", Count { burst: 1, pause_ns: 50_000 }).on_worker("count").waiting(Wait::Busy);
-    graph.sink("words", ["count"], Words(LengthFile::new(&path))).on_worker("words");
+    graph.source("count", Count::bursts(1, 50_000)).on_worker("count").waiting(Wait::Busy);
+    graph.sink("words", ["count"], Rows::new(&path)).on_worker("words");
     graph.supervision.intensity.restarts = u32::MAX;
     let plan = graph.plan(&Topology::detect().unwrap()).unwrap();
     let mut system = System::set_up(graph, plan).unwrap();
@@ -262,9 +167,7 @@ fn deaths_are_noticed_and_repaired_fast() {
             Wish::Continue
         })
         .unwrap();
-    let bytes = fs::read(&path).unwrap();
-    let sent: Vec<u64> =
-        bytes.chunks_exact(24).map(|row| bytemuck::pod_read_unaligned::<[i64; 3]>(row)[2] as u64).collect();
+    let sent: Vec<u64> = Rows::read(&path).iter().map(|row| row.sent_ns).collect();
     let mut again: Vec<u64> = kills
         .iter()
         .map(|at| {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub(crate) mod length_file;
+pub(crate) mod nodes;
 pub(crate) mod processes;
 pub(crate) mod ptrace;
 pub(crate) mod pty;
