@@ -145,7 +145,7 @@ impl Bench {
                     }
                     Event::Started { worker, .. } => format!("start {}", name(*worker)),
                     Event::Ended { worker, .. } => {
-                        deaths.extend(system.last_death(*worker).cloned());
+                        deaths.extend(system.last_death(*worker));
                         format!("end {}", name(*worker))
                     }
                     Event::Hung { worker, why } => format!("hung {} {why:?}", name(*worker)),

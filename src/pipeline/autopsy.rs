@@ -55,45 +55,71 @@ impl fmt::Display for LastDeath {
     }
 }
 
+/// What is kept of a dead worker: taken before its successor writes there, put into words when somebody asks.
+#[derive(Debug)]
+pub(super) struct Remains {
+    pid: i32,
+    utc_ns: i64,
+    /// CLOCK_MONOTONIC.
+    at_ns: u64,
+    incarnation: u64,
+    cause: ExitCause,
+    hang: Option<Hang>,
+    flight: Flight,
+    node: Option<usize>,
+    /// The message in hand: the node it came from, and its slot.
+    message: Option<(usize, Vec<u64>)>,
+}
+
 impl System {
     /// How a worker died last.
-    pub fn last_death(&self, worker: usize) -> Option<&LastDeath> {
-        self.deaths[worker].as_ref()
+    pub fn last_death(&self, worker: usize) -> Option<LastDeath> {
+        let remains = self.deaths[worker].as_ref()?;
+        Some(LastDeath {
+            worker: self.plan.workers[worker].name.clone(),
+            pid: remains.pid,
+            utc_ns: remains.utc_ns,
+            incarnation: remains.incarnation,
+            cause: remains.cause.to_string(),
+            hang: remains.hang,
+            node: remains.node.map(|node| self.plan.nodes[node].name.clone()),
+            message: remains.message.as_ref().and_then(|(from, slot)| self.in_words(*from, slot)),
+            events: self.events(remains),
+            last_words: remains.flight.last_words.clone(),
+        })
     }
 
-    /// Reads what the dead left in the segment, before its successor writes there.
-    pub(super) fn look_at_the_dead(&self, worker: usize, pid: i32, cause: ExitCause, hang: Option<Hang>) -> LastDeath {
+    /// Takes what the dead left in the segment, before its successor writes there.
+    pub(super) fn look_at_the_dead(&self, worker: usize, pid: i32, cause: ExitCause, hang: Option<Hang>) -> Remains {
         let flight = self.flights[worker].read();
         let node = flight.node.filter(|node| self.plan.nodes.get(*node).is_some_and(|node| node.worker == worker));
-        LastDeath {
-            worker: self.plan.workers[worker].name.clone(),
+        Remains {
             pid,
             utc_ns: realtime_ns(),
+            at_ns: monotonic_ns(),
             incarnation: self.words[worker].incarnation(),
-            cause: cause.to_string(),
+            cause,
             hang,
-            node: node.map(|node| self.plan.nodes[node].name.clone()),
+            node,
             message: node.and_then(|node| self.in_hand(node, &flight)),
-            events: self.events(&flight),
-            last_words: flight.last_words,
+            flight,
         }
     }
 
-    fn events(&self, flight: &Flight) -> Vec<String> {
-        let now = monotonic_ns();
+    fn events(&self, remains: &Remains) -> Vec<String> {
         let line = |event: &crate::trace::Flown| {
             #[expect(clippy::cast_precision_loss, reason = "shown to the millisecond")]
-            let ago = now.saturating_sub(event.at_ns) as f64 / 1e9;
+            let ago = remains.at_ns.saturating_sub(event.at_ns) as f64 / 1e9;
             let node = event.node.and_then(|node| self.plan.nodes.get(node));
             let node = node.map_or_else(String::new, |node| format!("{} ", node.name));
             let value = if event.value == 0 { String::new() } else { format!(" {}", event.value) };
             format!("-{ago:.3}s {node}{}{value}", event.event.word())
         };
-        flight.events.iter().map(line).collect()
+        remains.flight.events.iter().map(line).collect()
     }
 
     /// The message that the step of `node` was handling: it was not committed, so it is still in its ring.
-    fn in_hand(&self, node: usize, flight: &Flight) -> Option<String> {
+    fn in_hand(&self, node: usize, flight: &Flight) -> Option<(usize, Vec<u64>)> {
         let (input, position) = flight.message?;
         let edge = *self.plan.nodes[node].inputs.get(input)?;
         let (planned, lane) = (&self.plan.edges[edge], self.regions.lanes[edge]);
@@ -105,8 +131,12 @@ impl System {
         let mut slot = vec![0u64; planned.slot_size / 8];
         let slots = Slots::new(&self.segment, lane.slots, planned.depth, planned.slot_size);
         slots.copy_racing(position, bytemuck::cast_slice_mut(&mut slot));
-        let (header, payload) = bytemuck::cast_slice(&slot).split_at(Header::SIZE);
-        let from = &self.plan.nodes[planned.from];
+        Some((planned.from, slot))
+    }
+
+    fn in_words(&self, from: usize, slot: &[u64]) -> Option<String> {
+        let (header, payload) = bytemuck::cast_slice(slot).split_at(Header::SIZE);
+        let from = &self.plan.nodes[from];
         let record = Record::new(from.schema.as_ref()?, bytemuck::from_bytes(header), payload).to_string();
         let shown: String = record.chars().take(200).collect();
         Some(format!("of `{}`: {shown}", from.name))

@@ -87,7 +87,7 @@ impl System {
             Request::Status => Ok(self.picture(state)),
             Request::LastDeath { node } => {
                 let worker = self.worker_of(&node)?;
-                Ok(self.last_death(worker).map_or(Value::Null, death_json))
+                Ok(self.last_death(worker).as_ref().map_or(Value::Null, death_json))
             }
             Request::Restart { node } => {
                 let worker = self.worker_of(&node)?;
@@ -222,7 +222,7 @@ impl System {
                 "name": worker.name, "core": worker.core, "pid": worker.pid, "state": life.word(),
                 "restarts": worker.restarts, "up_s": ready.map(|at| seconds(now.saturating_sub(at))),
                 "next_start_s": life.start_due().map(|at| seconds(at.saturating_sub(now))),
-                "last_death": self.last_death(index).map(ToString::to_string),
+                "last_death": self.last_death(index).map(|death| death.to_string()),
             })
         };
         let node = |(index, node): (usize, &super::NodeStatus)| {

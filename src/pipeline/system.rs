@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::autopsy::LastDeath;
+use super::autopsy::Remains;
 use super::core::Core;
 use super::fence;
 use super::graph::{Graph, GraphError, NodeKind, NodeSpec};
@@ -67,7 +67,7 @@ pub struct System {
     pub(super) words: Vec<SharedRef<WorkerWords>>,
     pub(super) flights: Vec<SharedRef<FlightWords>>,
     /// For each worker how it died last.
-    pub(super) deaths: Vec<Option<LastDeath>>,
+    pub(super) deaths: Vec<Option<Remains>>,
     /// What each worker gets so that other programs do not keep it waiting.
     pub(super) realtime: Vec<Wanted>,
     pub(super) logs: Vec<LogReader>,
@@ -164,7 +164,7 @@ impl System {
             words: regions.workers.iter().map(|at| segment.shared(*at)).collect(),
             flights: regions.flights.iter().map(|at| segment.shared(*at)).collect(),
             asks: regions.nodes.iter().map(|node| segment.shared(node.ask)).collect(),
-            deaths: vec![None; plan.workers.len()],
+            deaths: plan.workers.iter().map(|_| None).collect(),
             realtime,
             logs: logs.collect(),
             bells: Arc::new(bells),

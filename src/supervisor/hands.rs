@@ -60,7 +60,8 @@ impl Spare {
             let name = crew.name(worker).to_owned();
             let mut keep = crew.descriptors(worker);
             keep.push(channel.as_fd().as_raw_fd());
-            become_worker(Identity { name: &name, core: Some(crew.core(worker)), keep: &keep })?;
+            // Who woke it has pinned it.
+            become_worker(Identity { name: &name, core: None, keep: &keep })?;
             Ok(crew.work(worker, channel))
         })?;
         epoll.add(&child.pidfd, token).map_err(&failed)?;
@@ -71,17 +72,15 @@ impl Spare {
     /// Has the spare become `worker`; `None` if there is none.
     pub(super) fn wake(&mut self, worker: usize, core: usize, epoll: &Epoll) -> Option<Hand> {
         let hand = self.ready.take()?;
-        // It pins itself, too; but so it wakes up where it belongs, which saves it the way.
-        let _ = affinity::pin_process(hand.child.pid, core);
+        // Before it wakes, so that it wakes up where it belongs.
+        let pinned = affinity::pin_process(hand.child.pid, core);
+        if pinned.and_then(|()| wake_spare(&hand.channel, worker)).is_err() {
+            self.retire(hand);
+            return None;
+        }
         // It is watched under the worker's token from now on.
         let _ = epoll.remove(&hand.child.pidfd);
-        match wake_spare(&hand.channel, worker) {
-            Ok(()) => Some(hand),
-            Err(_) => {
-                self.retire(hand);
-                None
-            }
-        }
+        Some(hand)
     }
 
     /// What it was forked with is out of date: it ends, and lets go of the descriptors it holds.

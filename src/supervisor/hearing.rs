@@ -108,16 +108,15 @@ impl<C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'_, C, O> {
 
     fn reap(&mut self, worker: usize) -> Result<(), SuperviseError> {
         let Some(Some(hand)) = self.hands.get(worker) else { return Ok(()) };
-        let (pid, hang) = (hand.child.pid, hand.hang);
+        let pid = hand.child.pid;
         let noticed_ns = monotonic_ns();
         let Some(ended) = wait::peek(pid).map_err(doing("looking at an end"))? else { return Ok(()) };
         let cause = ExitCause(ended);
-        // Closes pidfd and channel, which also takes them out of the epoll set.
-        self.hands[worker] = None;
+        let Some(dead) = self.hands[worker].take() else { return Ok(()) };
         self.crew.words(worker).set_pid(0);
         // Its last records, before those of its successor.
         self.collect_logs(worker);
-        self.crew.autopsy(worker, pid, cause, hang);
+        self.crew.autopsy(worker, pid, cause, dead.hang);
         let end = match cause {
             _ if cause.is_done() => End::Done,
             _ if cause.is_refusal() => End::Refused,
@@ -126,7 +125,9 @@ impl<C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'_, C, O> {
         let place = self.events.len();
         let now = monotonic_ns();
         self.feed(Input::Ended(worker, end));
-        // Its successor is at work: now there is time for the kernel's last errands.
+        // Its successor is on its way: now there is time for the kernel's last errands. Closing pidfd and channel also takes them out
+        // of the epoll set.
+        drop(dead);
         wait::reap(pid).map_err(doing("reaping a worker"))?;
         let due = match self.state.life(worker) {
             Life::Running { .. } => Some(now),
