@@ -73,6 +73,13 @@ impl Bench {
         manager.start(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &self.path("log"))
     }
 
+    /// Starts it and waits until it is ready.
+    fn run(&self, manager: &mut Manager) -> Guard {
+        let child = Guard(self.start(manager));
+        manager.wait_for("READY=1");
+        child
+    }
+
     /// The device sends lines for a while, as fast as they are taken.
     fn send(&mut self, time: Duration) {
         let until = Instant::now() + time;
@@ -208,8 +215,7 @@ fn a_segment_of_another_configuration_is_refused_and_said_so() {
     end_of(&mut child);
     manager.hear();
     bench.configure("sync = \"2s\"\n");
-    let _child = Guard(bench.start(&mut manager));
-    manager.wait_for("READY=1");
+    let _child = bench.run(&mut manager);
     let log = fs::read_to_string(bench.path("log")).unwrap();
     assert!(log.contains("does not fit") && log.contains("0 messages of it are lost"), "{log}");
     manager.hear();
@@ -250,8 +256,7 @@ fn a_killed_supervisor_without_a_manager_leaves_nothing_behind() {
 fn an_upgrade_loses_nothing_and_keeps_the_pid() {
     let mut bench = Bench::new("");
     let mut manager = Manager::new(bench.dir.path());
-    let child = Guard(bench.start(&mut manager));
-    manager.wait_for("READY=1");
+    let child = bench.run(&mut manager);
     let binary = bench.path("pinring-new");
     fs::copy(env!("CARGO_BIN_EXE_pinring"), &binary).unwrap();
     for _ in 0..3 {
@@ -270,8 +275,7 @@ fn an_upgrade_loses_nothing_and_keeps_the_pid() {
 fn a_reload_restarts_only_what_changed_and_a_bad_file_changes_nothing() {
     let mut bench = Bench::new("");
     let mut manager = Manager::new(bench.dir.path());
-    let _child = Guard(bench.start(&mut manager));
-    manager.wait_for("READY=1");
+    let _child = bench.run(&mut manager);
     bench.send(50 * MS);
     bench.check();
     let before = bench.pids();
@@ -289,19 +293,48 @@ fn a_reload_restarts_only_what_changed_and_a_bad_file_changes_nothing() {
 fn a_reload_that_changes_the_graph_loses_nothing() {
     let mut bench = Bench::new("");
     let mut manager = Manager::new(bench.dir.path());
-    let _child = Guard(bench.start(&mut manager));
-    manager.wait_for("READY=1");
+    let _child = bench.run(&mut manager);
     bench.send(100 * MS);
     let dir = bench.dir.path().display().to_string();
     let more = format!("[[sink]]\nname = \"second\"\ntype = \"csv\"\ninput = \"port\"\npath = \"{dir}/second.csv\"\n");
     for graph in [more.as_str(), "", more.as_str()] {
         bench.configure(graph);
+        manager.heard.clear();
         let (ok, text) = bench.ask(&["reload"]);
         assert!(ok, "{text}");
-        bench.send(100 * MS);
+        for _ in 0..10 {
+            bench.send(10 * MS);
+            manager.hear();
+        }
+        manager.wait_for("READY=1");
+        let place = |what: &str| manager.heard.iter().position(|text| text.starts_with(what));
+        assert!(place("RELOADING=1\nMONOTONIC_USEC=") < place("READY=1"), "{:?}", manager.heard);
     }
     bench.check();
     assert_eq!(bench.status()["nodes"].as_array().unwrap().len(), 3);
+}
+
+/// The test does not listen while the new system is set up: the queue of the manager's socket is full.
+fn a_manager_that_was_deaf_for_a_while_is_told_what_it_missed() {
+    let mut bench = Bench::new("");
+    let mut manager = Manager::new(bench.dir.path());
+    let mut child = bench.run(&mut manager);
+    let dir = bench.dir.path().display().to_string();
+    bench.configure(&format!(
+        "[[sink]]\nname = \"second\"\ntype = \"csv\"\ninput = \"port\"\npath = \"{dir}/second.csv\"\n"
+    ));
+    manager.heard.clear();
+    assert!(bench.ask(&["reload"]).0);
+    bench.send(500 * MS);
+    manager.wait_for("READY=1");
+    bench.send(50 * MS);
+    manager.hear();
+    assert!(manager.kept().contains(&"segment") && manager.kept().contains(&"port.port"), "{:?}", manager.kept());
+    signal::kill_hard(pid(&child.0)).unwrap();
+    end_of(&mut child.0);
+    let _child = bench.run(&mut manager);
+    assert!(fs::read_to_string(bench.path("log")).unwrap().contains("going on where"));
+    bench.check();
 }
 
 fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
@@ -318,8 +351,7 @@ fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
 fn a_stopped_source_lets_go_of_its_port_and_bytes_go_out_through_it() {
     let mut bench = Bench::new("");
     let mut manager = Manager::new(bench.dir.path());
-    let _child = Guard(bench.start(&mut manager));
-    manager.wait_for("READY=1");
+    let _child = bench.run(&mut manager);
     bench.send(50 * MS);
     bench.check();
     let (ok, text) = bench.ask(&["send", "port", r"AT\r\n\x02"]);
@@ -428,6 +460,10 @@ fn main() -> std::process::ExitCode {
                 a_reload_restarts_only_what_changed_and_a_bad_file_changes_nothing,
             ),
             ("a_reload_that_changes_the_graph_loses_nothing", a_reload_that_changes_the_graph_loses_nothing),
+            (
+                "a_manager_that_was_deaf_for_a_while_is_told_what_it_missed",
+                a_manager_that_was_deaf_for_a_while_is_told_what_it_missed,
+            ),
             (
                 "a_stopped_source_lets_go_of_its_port_and_bytes_go_out_through_it",
                 a_stopped_source_lets_go_of_its_port_and_bytes_go_out_through_it,

@@ -161,14 +161,6 @@ impl System {
         all
     }
 
-    /// Has the service manager keep everything, in place of what it kept.
-    pub(super) fn deposit(&self) {
-        for (name, fd) in self.heirlooms() {
-            self.notify.forget(&name);
-            self.notify.store(&name, fd);
-        }
-    }
-
     /// There will be no successor: the service manager forgets what it kept.
     pub fn leave_nothing(&self) {
         for (name, _) in self.heirlooms() {

@@ -10,6 +10,7 @@
 
 mod autopsy;
 mod core;
+mod crew;
 mod emitter;
 mod events;
 mod fence;

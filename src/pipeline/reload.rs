@@ -15,6 +15,7 @@ use super::system::{SetupError, System};
 use crate::prim::Ordering;
 use crate::ring::{Cells, IntentWords, LaneWords, Slots};
 use crate::shm::SharedRef;
+use crate::supervisor::Crew;
 
 /// Reads the configuration again; an error is a text for people that shows the place in the file.
 pub type ConfigReader = Box<dyn FnMut() -> Result<(Graph, Plan), String>>;

@@ -63,6 +63,9 @@ pub trait Crew {
     /// Whether this process goes on with other workers once these have stopped.
     fn goes_on(&self) -> bool;
 
+    /// Has the service manager keep what a successor needs, in place of what it keeps.
+    fn deposit(&self);
+
     /// The control socket, if there is one.
     fn control(&mut self) -> &mut Option<Server>;
 

@@ -9,12 +9,17 @@ use crate::sys::notify_socket::NotifySocket;
 
 /// The line to the service manager, if there is one.
 ///
-/// What cannot be sent is logged once and not tried again: a manager that has gone is no reason to stop recording.
+/// What cannot be sent is logged once: a manager that has gone is no reason to stop recording. One that does not listen holds us up
+/// once; until it takes something again, what it does not take at once is lost on it.
 #[derive(Debug, Default)]
 pub struct Notifier {
     socket: Option<NotifySocket>,
     watchdog: Option<Duration>,
     complained: std::cell::Cell<bool>,
+    /// It did not take the last message.
+    deaf: std::cell::Cell<bool>,
+    /// What it keeps is not what it should keep.
+    owes: std::cell::Cell<bool>,
     status: std::cell::RefCell<String>,
 }
 
@@ -45,25 +50,28 @@ impl Notifier {
         self.watchdog.filter(|_| self.is_heard()).map(|time| time / 2)
     }
 
-    fn say(&self, message: &str, fds: &[BorrowedFd<'_>]) {
-        let Some(socket) = &self.socket else { return };
-        if let Err(error) = socket.send(message, fds) {
+    /// Whether it was told.
+    fn say(&self, message: &str, fds: &[BorrowedFd<'_>]) -> bool {
+        let Some(socket) = &self.socket else { return false };
+        let sent = socket.send(message, fds, !self.deaf.get());
+        self.deaf.set(sent.is_err());
+        if let Err(error) = &sent {
             if !self.complained.replace(true) {
                 log::warn!("the service manager cannot be told `{}`: {error}", message.replace('\n', " "));
             }
         }
+        sent.is_ok()
     }
 
-    /// All critical workers are ready.
-    pub fn ready(&self) {
-        self.say("READY=1", &[]);
+    /// All critical workers are ready. Whether it was told.
+    pub fn ready(&self) -> bool {
+        self.say("READY=1", &[])
     }
 
     /// One sentence about how things are; sent if it has changed.
     pub fn status(&self, text: &str) {
-        if self.is_heard() && *self.status.borrow() != text {
+        if *self.status.borrow() != text && self.say(&format!("STATUS={}", text.replace('\n', " ")), &[]) {
             text.clone_into(&mut self.status.borrow_mut());
-            self.say(&format!("STATUS={}", text.replace('\n', " ")), &[]);
         }
     }
 
@@ -90,11 +98,22 @@ impl Notifier {
     /// Has the manager keep a duplicate of `fd` under `name` (letters, digits, `-`, `_`, `.`) for the next start. It is not watched:
     /// a terminal that hangs up must not be forgotten behind our back.
     pub fn store(&self, name: &str, fd: BorrowedFd<'_>) {
-        self.say(&format!("FDSTORE=1\nFDNAME={name}\nFDPOLL=0"), &[fd]);
+        self.keep(&format!("FDSTORE=1\nFDNAME={name}\nFDPOLL=0"), &[fd]);
     }
 
     /// Has the manager forget what it keeps under `name`.
     pub fn forget(&self, name: &str) {
-        self.say(&format!("FDSTOREREMOVE=1\nFDNAME={name}"), &[]);
+        self.keep(&format!("FDSTOREREMOVE=1\nFDNAME={name}"), &[]);
+    }
+
+    fn keep(&self, message: &str, fds: &[BorrowedFd<'_>]) {
+        if self.is_heard() && !self.say(message, fds) {
+            self.owes.set(true);
+        }
+    }
+
+    /// Whether it missed a [`Self::store`] or a [`Self::forget`] since this was asked last: all is to be stored again.
+    pub fn owes(&self) -> bool {
+        self.owes.take()
     }
 }

@@ -69,9 +69,11 @@ impl<C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'_, C, O> {
             return;
         }
         let now = monotonic_ns();
+        if self.notify.owes() {
+            self.crew.deposit();
+        }
         if !self.is_announced && self.state.is_ready() {
-            self.is_announced = true;
-            self.notify.ready();
+            self.is_announced = self.notify.ready();
         }
         if let (Some(every), Some(due)) = (self.notify.alive_every(), self.next_alive_ns) {
             if now >= due {

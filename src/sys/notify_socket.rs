@@ -32,16 +32,17 @@ impl NotifySocket {
         Ok(Self(fd))
     }
 
-    /// Sends one message, with duplicates of `fds`.
+    /// Sends one message, with duplicates of `fds`. To a manager that is busy only if it may `wait` a moment.
     ///
     /// # Errors
     /// What sendmsg(2) answered.
-    pub fn send(&self, message: &str, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    pub fn send(&self, message: &str, fds: &[BorrowedFd<'_>], wait: bool) -> io::Result<()> {
         let fds: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
         let rights = [ControlMessage::ScmRights(&fds)];
         let rights = if fds.is_empty() { &rights[..0] } else { &rights[..] };
         let parts = [IoSlice::new(message.as_bytes())];
-        sendmsg::<()>(self.0.as_raw_fd(), &parts, rights, MsgFlags::MSG_NOSIGNAL, None)?;
+        let flags = if wait { MsgFlags::MSG_NOSIGNAL } else { MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT };
+        sendmsg::<()>(self.0.as_raw_fd(), &parts, rights, flags, None)?;
         Ok(())
     }
 }
