@@ -11,7 +11,7 @@
 //! F2 message ring
 //! F3 topology trace
 //! F4 process
-//! F5 supervisor control
+//! F5 supervisor control multi
 //! F6 serial sensor codec
 //! F7 pipeline source stage sink
 //! F8 config dash demo doctor cli
@@ -23,6 +23,7 @@
 //! unsafe sys/ prim/prefetch.rs shm/segment.rs
 //! unsafe ring/slots.rs ring/cells.rs ring/words.rs ring/intent.rs
 //! unsafe process/spawn.rs process/words.rs trace/histogram.rs trace/flight.rs
+//! unsafe multi/arena.rs
 //! ```
 #![deny(unsafe_code)]
 
@@ -42,6 +43,8 @@ pub mod demo;
 #[cfg(feature = "cli")]
 pub mod doctor;
 pub mod message;
+#[cfg(not(loom))]
+pub mod multi;
 pub mod pipeline;
 pub mod prim;
 pub mod process;

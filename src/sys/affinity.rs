@@ -28,6 +28,12 @@ pub fn pin_to(cpu: usize) -> io::Result<()> {
     }
 }
 
+/// How many hardware threads are online, whoever may use them.
+pub fn online() -> usize {
+    let count = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_ONLN);
+    count.ok().flatten().and_then(|count| usize::try_from(count).ok()).unwrap_or(1)
+}
+
 /// The hardware threads the calling process may use.
 ///
 /// # Errors

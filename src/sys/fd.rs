@@ -37,6 +37,16 @@ fn close_range(first: u32, last: u32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Puts `/dev/null` in the place of the standard input.
+///
+/// # Errors
+/// What the system answered.
+pub fn empty_stdin() -> io::Result<()> {
+    let null = std::fs::File::open("/dev/null")?;
+    nix::unistd::dup2_stdin(null)?;
+    Ok(())
+}
+
 /// What a call on a non-blocking descriptor moved; `None`: nothing there, or no room, now.
 pub(super) fn or_nothing(result: nix::Result<usize>) -> io::Result<Option<usize>> {
     match result {

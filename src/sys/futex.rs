@@ -33,8 +33,16 @@ pub fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -> io::R
 
 /// Wakes whoever sleeps on `word`, in any process that maps it.
 pub fn wake(word: &AtomicU32) {
+    wake_some(word, u32::MAX);
+}
+
+/// Wakes at most `most` of those who sleep on `word`, longest asleep first; how many that were.
+pub fn wake_some(word: &AtomicU32, most: u32) -> u32 {
+    let most = libc::c_int::try_from(most).unwrap_or(libc::c_int::MAX);
     // SAFETY: FUTEX_WAKE uses the address only as a name.
-    let _ = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, libc::c_int::MAX) };
+    let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, most) };
+    // An error (there is none for a mapped word) is nobody woken.
+    u32::try_from(woken).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -68,6 +68,12 @@ impl Mapping {
         let _ = unsafe { madvise(self.start.cast(), self.len.get(), MmapAdvise::MADV_HUGEPAGE) };
     }
 
+    /// A core file shall not hold it: a large empty mapping would be a large file. A wish, as above.
+    pub fn leave_out_of_core_files(&self) {
+        // SAFETY: the range is our own mapping; the advice changes no content.
+        let _ = unsafe { madvise(self.start.cast(), self.len.get(), MmapAdvise::MADV_DONTDUMP) };
+    }
+
     /// Maps `len` zeroed bytes that only this process and its children see.
     ///
     /// # Errors

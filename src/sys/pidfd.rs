@@ -39,6 +39,39 @@ impl PidFd {
         self.signal(libc::SIGABRT)
     }
 
+    /// Sends SIGTERM.
+    ///
+    /// # Errors
+    /// As [`Self::kill`].
+    pub fn terminate(&self) -> io::Result<()> {
+        self.signal(libc::SIGTERM)
+    }
+
+    /// Sends SIGINT.
+    ///
+    /// # Errors
+    /// As [`Self::kill`].
+    pub fn interrupt(&self) -> io::Result<()> {
+        self.signal(libc::SIGINT)
+    }
+
+    /// Waits until the process has ended, at most `time`; whether it has.
+    ///
+    /// # Errors
+    /// What poll(2) answered.
+    pub fn wait(&self, time: Option<std::time::Duration>) -> io::Result<bool> {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        // Rounded up, so that it is not looked for in vain just before the time is over.
+        let millis = time.map(|time| i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
+        let timeout =
+            millis.map_or(PollTimeout::NONE, |millis| PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX));
+        match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(ready) => Ok(ready > 0),
+            Err(nix::errno::Errno::EINTR) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     fn signal(&self, number: libc::c_int) -> io::Result<()> {
         use std::os::fd::AsRawFd;
         let none = std::ptr::null::<libc::siginfo_t>();

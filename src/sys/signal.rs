@@ -53,6 +53,30 @@ impl Drop for StopSignals {
     }
 }
 
+/// Ignores what asks a program to stop: for a process that stays until the others have gone.
+///
+/// # Errors
+/// What the system answered.
+pub fn ignore_stop_signals() -> io::Result<()> {
+    for number in STOP {
+        // SAFETY: SIG_IGN installs no handler, so no code of ours can run in a signal's context.
+        unsafe { signal(number, SigHandler::SigIgn) }?;
+    }
+    Ok(())
+}
+
+/// Sets what asks a program to stop back to what it does by default, for a child of who [ignored](ignore_stop_signals) it.
+///
+/// # Errors
+/// What the system answered.
+pub fn heed_stop_signals() -> io::Result<()> {
+    for number in STOP {
+        // SAFETY: SIG_DFL installs no handler.
+        unsafe { signal(number, SigHandler::SigDfl) }?;
+    }
+    Ok(())
+}
+
 /// Sets a forked worker's signals: nothing blocked, all at their default, but SIGINT, SIGHUP and SIGTERM
 /// ignored (they may go to the whole process group; the supervisor decides what they mean) and
 /// SIGPIPE and SIGXFSZ ignored (they come back as errors).

@@ -5,6 +5,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
 };
@@ -55,8 +56,19 @@ impl Channel {
     /// # Errors
     /// What poll(2) answered.
     pub fn wait(&self) -> io::Result<()> {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE) {
+        self.wait_for(PollFlags::POLLIN)
+    }
+
+    /// Waits until a message can be sent or the peer has gone.
+    ///
+    /// # Errors
+    /// What poll(2) answered.
+    pub fn wait_for_room(&self) -> io::Result<()> {
+        self.wait_for(PollFlags::POLLOUT)
+    }
+
+    fn wait_for(&self, what: PollFlags) -> io::Result<()> {
+        match poll(&mut [PollFd::new(self.0.as_fd(), what)], PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }

@@ -1,0 +1,133 @@
+//! Sleeping until something in shared memory changes, and waking those who do.
+//!
+//! Who wants to sleep says so, looks once more, and sleeps; who changes something looks afterwards whether anybody said so. While nobody
+//! sleeps a ring is one look at a word. A sleeper that is killed leaves nothing behind but a look in vain: the kernel forgets it.
+
+use std::time::Duration;
+
+use super::arena::{MEMBERS, Words};
+use super::family;
+use super::word::{Word32, Word64};
+use crate::prim::spin_loop;
+use crate::sys::clock::monotonic_ns;
+use crate::sys::futex;
+
+/// How long it is looked for what is waited for before sleeping: about what a sleep and a wake-up cost.
+const SPIN_NS: u64 = 20_000;
+
+/// Until when to wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit(Option<u64>);
+
+impl Limit {
+    /// For ever.
+    pub(super) const NEVER: Self = Self(None);
+
+    /// So long from now on; a time that cannot be reckoned with is for ever.
+    pub(super) fn after(time: Duration) -> Self {
+        Self(u64::try_from(time.as_nanos()).ok().and_then(|time| monotonic_ns().checked_add(time)))
+    }
+
+    /// What is left of it; `None` once it is over.
+    pub(super) fn left(self) -> Option<Option<Duration>> {
+        let Some(until) = self.0 else { return Some(None) };
+        let left = until.saturating_sub(monotonic_ns());
+        (left > 0).then(|| Some(Duration::from_nanos(left)))
+    }
+}
+
+/// A place to sleep.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Bell {
+    /// What one sleeps on: another number after each ring that somebody heard.
+    rings: Word32,
+    /// Not zero: somebody may sleep.
+    sleepers: Word32,
+    /// Members that wait for this among other things, a bit each.
+    watchers: [Word64; MEMBERS / 64],
+}
+
+// SAFETY: words only.
+#[allow(unsafe_code)]
+unsafe impl Words for Bell {}
+
+impl Bell {
+    /// Something has changed that `most` sleepers may be waiting for.
+    pub(super) fn ring(&self, most: u32) {
+        let sleepers = self.sleepers.get();
+        if sleepers == 0 {
+            return;
+        }
+        self.rings.add(1);
+        if futex::wake_some(self.rings.futex(), most) == 0 {
+            // Unless another has come meanwhile.
+            let _ = self.sleepers.replace(sleepers, 0);
+        }
+        self.tell_watchers();
+    }
+
+    /// Something has changed that all sleepers must see.
+    pub(super) fn ring_all(&self) {
+        self.ring(u32::MAX);
+    }
+
+    fn tell_watchers(&self) {
+        for (place, word) in self.watchers.iter().enumerate() {
+            let mut bits = if word.get() == 0 { 0 } else { word.swap(0) };
+            while bits != 0 {
+                family::member(place * 64 + bits.trailing_zeros() as usize).bell.ring_all();
+                bits &= bits - 1;
+            }
+        }
+    }
+
+    /// Asks that member's own bell to be rung with the next ring.
+    pub(super) fn watch(&self, member: usize) {
+        let word = &self.watchers[member / 64];
+        let mut bits = word.get();
+        while let Err(found) = word.replace(bits, bits | 1 << (member % 64)) {
+            bits = found;
+        }
+        self.announce();
+    }
+
+    /// Says that somebody is about to sleep; what [`Self::sleep`] needs. Then one must look once more.
+    pub(super) fn announce(&self) -> u32 {
+        let rings = self.rings.get();
+        // Never zero, and another number each time: a ring that found nobody must not take back what was said after it.
+        if self.sleepers.add(2) == u32::MAX - 1 {
+            self.sleepers.add(2);
+        }
+        rings
+    }
+
+    /// Sleeps unless it has rung since [`Self::announce`]. Returns also early.
+    pub(super) fn sleep(&self, announced: u32, time: Option<Duration>) {
+        // An error (there is none for a mapped word) is an early return.
+        let _ = futex::wait(self.rings.futex(), announced, time);
+    }
+
+    /// Waits until `look` finds something: looks for a little while, then sleeps between looks. `None`: the time is over.
+    pub(super) fn wait<T>(&self, limit: Limit, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        let spin_until = monotonic_ns() + SPIN_NS;
+        while monotonic_ns() < spin_until {
+            for _ in 0..8 {
+                spin_loop();
+            }
+            if let Some(found) = look() {
+                return Some(found);
+            }
+        }
+        loop {
+            let announced = self.announce();
+            if let Some(found) = look() {
+                return Some(found);
+            }
+            self.sleep(announced, limit.left()?);
+        }
+    }
+}

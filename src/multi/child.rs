@@ -1,0 +1,195 @@
+//! The child's side of a start: from the fork to the exit.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::bell::Limit;
+use super::error::TooLarge;
+use super::family;
+use super::member::{ANSWER, ANSWER_AT, Answer, BOUND, State};
+use super::message::{Message, Reader, Writer};
+use crate::sys::fork::{exit_now, own_pid, parent_pid};
+use crate::sys::{prctl, signal, stderr};
+
+/// What a child that panicked exits with, as Rust programs do.
+const PANICKED: i32 = 101;
+/// What a child exits with that could not be set up.
+const STILLBORN: i32 = 125;
+
+thread_local! {
+    /// What this thread's last panic said, and where it was.
+    static PANIC: RefCell<(String, Option<String>)> = const { RefCell::new((String::new(), None)) };
+}
+
+/// What is to be done before this process exits, last first.
+static HOOKS: Mutex<Vec<Box<dyn FnOnce() + Send>>> = Mutex::new(Vec::new());
+
+/// Has `hook` called when this process comes to its end by returning from its work, by [`exit`] or, in the main process, by
+/// [`run_exit_hooks`]; the last registered first. Children do not inherit it.
+pub fn at_exit(hook: impl FnOnce() + Send + 'static) {
+    hooks().push(Box::new(hook));
+}
+
+fn hooks() -> std::sync::MutexGuard<'static, Vec<Box<dyn FnOnce() + Send>>> {
+    // A hook that panicked has been taken out already.
+    HOOKS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Calls what [`at_exit`] has registered, once. Called by the end of every child; call it at the end of `main`.
+pub fn run_exit_hooks() {
+    loop {
+        // Not held during the call: a hook may register another.
+        let Some(hook) = hooks().pop() else { return };
+        let _ = catch_unwind(AssertUnwindSafe(hook));
+    }
+}
+
+/// Ends this process with `code`, as Python's `sys.exit`: its hooks are called and its standard output is flushed.
+pub fn exit(code: i32) -> ! {
+    run_exit_hooks();
+    flush();
+    exit_now(code)
+}
+
+/// Has what is buffered for the standard output written: a fork would double it.
+pub(super) fn flush() {
+    let _ = std::io::stdout().flush();
+}
+
+/// The life of a child forked by the one that asked for it.
+pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() -> R) -> ! {
+    be_born(place, || {
+        // Until it is known that somebody holds what we hold.
+        prctl::die_with_parent()?;
+        if parent_pid() != parent {
+            return Err(std::io::Error::other("its parent has ended"));
+        }
+        wait_for_release(place);
+        if family::member(place).is(BOUND) { Ok(()) } else { prctl::live_on() }
+    });
+    live(place, |out| work().encode(out))
+}
+
+/// The life of a child forked by the launcher: `prepare` lets go of what is the launcher's.
+pub(super) fn launched(place: usize, prepare: impl FnOnce()) -> ! {
+    be_born(place, || {
+        prepare();
+        wait_for_release(place);
+        signal::heed_stop_signals()
+    });
+    let shim = usize::try_from(family::member(place).job[0].get()).unwrap_or(0);
+    // SAFETY: the job was written by `Process::spawn_fn` (or a pool) of a process of this same image: the address is that of a function
+    // of this type, and a fork has the same functions at the same addresses.
+    let shim: fn(usize, &mut Writer<'_>) -> Result<(), TooLarge> = unsafe { std::mem::transmute(shim) };
+    live(place, |out| shim(place, out))
+}
+
+/// Until the parent has put down whose we are. Should it end before, the launcher ends us.
+fn wait_for_release(place: usize) {
+    let member = family::member(place);
+    member.news.wait(Limit::NEVER, || (member.released.get() != 0).then_some(()));
+}
+
+fn be_born(place: usize, set_up: impl FnOnce() -> std::io::Result<()>) {
+    family::become_member(place);
+    hooks().clear();
+    let member = family::member(place);
+    member.pid.set(own_pid().unsigned_abs());
+    let name = member.name();
+    let named = prctl::set_name(&name);
+    if let Err(error) = named.and_then(|()| set_up()) {
+        stderr::say(&format!("pinring: process `{name}`: cannot be set up: {error}"));
+        exit_now(STILLBORN);
+    }
+    std::panic::set_hook(Box::new(say_panic));
+}
+
+fn say_panic(info: &std::panic::PanicHookInfo<'_>) {
+    let payload = info.payload();
+    let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into());
+    let location = info.location().map(ToString::to_string);
+    let at = location.as_ref().map_or_else(String::new, |at| format!(" at {at}"));
+    let name = family::member(family::me()).name();
+    // One write: other processes' lines cannot come between.
+    stderr::say(&format!("[{name}] panicked{at}: {message}"));
+    PANIC.set((message, location));
+}
+
+/// What this thread's last panic said, and where it was.
+pub(super) fn last_panic() -> (String, Option<String>) {
+    PANIC.take()
+}
+
+fn live(place: usize, work: impl FnOnce(&mut Writer<'_>) -> Result<(), TooLarge>) -> ! {
+    let member = family::member(place);
+    // The answer is put together here: its page holds the argument until the work has read it.
+    let mut bytes = [0; ANSWER];
+    let mut out = Writer::new(&mut bytes);
+    let worked = catch_unwind(AssertUnwindSafe(|| work(&mut out)));
+    let (answer, len) = match &worked {
+        Ok(Ok(())) => (Answer::Value, out.len()),
+        Ok(Err(too_large)) => (Answer::TooLarge, too_large.needed),
+        Err(_) => {
+            let mut out = Writer::new(&mut bytes);
+            write_panic(&mut out);
+            (Answer::Panicked, out.len())
+        }
+    };
+    write_answer(place, &bytes[..len.min(ANSWER)]);
+    member.set_answer(answer, len);
+    run_exit_hooks();
+    flush();
+    exit_now(if worked.is_ok() { 0 } else { PANICKED })
+}
+
+/// The message, as much of it as there is room for, before it the place.
+fn write_panic(out: &mut Writer<'_>) {
+    let (message, location) = last_panic();
+    for text in [location.unwrap_or_default(), message] {
+        let end = (0..=text.len().min(ANSWER / 2 - 8)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let len = u32::try_from(end).unwrap_or(0);
+        let _ = len.encode(out).and_then(|()| out.put(&text.as_bytes()[..end]));
+    }
+}
+
+/// What [`write_panic`] wrote.
+pub(super) fn read_panic(bytes: &[u8]) -> (String, Option<String>) {
+    let mut from = Reader::new(bytes);
+    let mut text = || {
+        let len = u32::decode(&mut from).ok()?;
+        Some(String::from_utf8_lossy(from.take(len as usize).ok()?).into_owned())
+    };
+    let location = text().filter(|text| !text.is_empty());
+    (text().unwrap_or_default(), location)
+}
+
+/// Writes into a member's page: its answer, or the argument of its work.
+pub(super) fn write_answer(place: usize, bytes: &[u8]) {
+    let arena = &family::get().arena;
+    let target = arena.place(arena.member_page(place), ANSWER_AT, bytes.len());
+    // SAFETY: within the page, as `place` has checked. Nobody else touches it now: the parent before the start, the child until it has
+    // said that its answer is there.
+    unsafe { target.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+}
+
+/// What is there: the other end of [`write_answer`].
+pub(super) fn read_answer(place: usize, len: usize) -> Vec<u8> {
+    let len = len.min(ANSWER);
+    let arena = &family::get().arena;
+    let source = arena.place(arena.member_page(place), ANSWER_AT, len);
+    let mut bytes = vec![0; len];
+    // SAFETY: within the page, as `place` has checked; written before whoever reads it was told so.
+    unsafe { bytes.as_mut_ptr().copy_from_nonoverlapping(source.as_ptr(), len) };
+    bytes
+}
+
+/// Waits until the launcher has given back what the process that has ended held, if there is a launcher.
+pub(super) fn wait_for_burial(place: usize) {
+    let member = family::member(place);
+    let buried = || matches!(member.state(), State::Ended | State::Free).then_some(());
+    while member.news.wait(Limit::after(Duration::from_millis(200)), buried).is_none() && family::launcher_lives() {}
+}

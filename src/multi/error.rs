@@ -1,0 +1,260 @@
+//! What can go wrong, for every part of this module. An operation that fails gives back what it was given.
+
+use std::io;
+
+/// A value needs more bytes than its place has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the value needs {needed} bytes and its place has {slot}")]
+pub struct TooLarge {
+    /// Bytes it needs.
+    pub needed: usize,
+    /// Bytes there are.
+    pub slot: usize,
+}
+
+/// What was received cannot be a value of this type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what was received is no value of its type: {0}")]
+pub struct DecodeError(pub String);
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It exited with this code, 0 to 255.
+    Code(i32),
+    /// This signal killed it.
+    Signal {
+        /// Its number.
+        signal: i32,
+        /// Whether it left a core file.
+        core_dumped: bool,
+    },
+}
+
+impl ExitStatus {
+    /// Whether it exited with 0.
+    pub fn success(&self) -> bool {
+        *self == Self::Code(0)
+    }
+
+    /// As Python has it: the code, or minus the signal's number.
+    pub fn exitcode(&self) -> i32 {
+        match *self {
+            Self::Code(code) => code,
+            Self::Signal { signal, .. } => -signal,
+        }
+    }
+}
+
+impl From<crate::sys::wait::Ended> for ExitStatus {
+    fn from(ended: crate::sys::wait::Ended) -> Self {
+        match ended {
+            crate::sys::wait::Ended::Code(code) => Self::Code(code),
+            crate::sys::wait::Ended::Signal { number, core } => Self::Signal { signal: number, core_dumped: core },
+        }
+    }
+}
+
+impl std::fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal { signal, .. } => write!(f, "killed by {}", crate::sys::signal::name(*signal)),
+        }
+    }
+}
+
+/// Why no process was started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// A fork would copy locks that other threads hold, and they would stay locked in the child for ever.
+    #[error(
+        "cannot fork: this process has {threads} threads. Call `pinring::multi::init()` before the first thread is started, and use \
+         `spawn_fn` or a pool from then on"
+    )]
+    MultiThreaded {
+        /// How many.
+        threads: usize,
+    },
+    /// A daemon is ended without being asked; its children would be left behind.
+    #[error("process `{0}` is a daemon, and a daemon may not have children")]
+    DaemonMayNotHaveChildren(String),
+    /// The table of processes is full.
+    #[error("a family can have {most} processes at a time, and has them")]
+    TooMany {
+        /// How many it can have.
+        most: usize,
+    },
+    /// The process that starts others from programs with threads has ended.
+    #[error("the launcher has ended (was it killed?); processes can be forked, but none can be launched")]
+    LauncherGone,
+    /// The argument does not fit.
+    #[error("the argument: {0}")]
+    TooLarge(#[from] TooLarge),
+    /// The system refused.
+    #[error("cannot start a process: {0}; look at `ulimit -u`, `ulimit -n` and free memory")]
+    System(#[from] io::Error),
+}
+
+/// Where and why a process or a task panicked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PanicInfo {
+    /// What it said.
+    pub message: String,
+    /// File, line and column.
+    pub location: Option<String>,
+    /// Who it was.
+    pub pid: u32,
+}
+
+impl std::fmt::Display for PanicInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.message)?;
+        self.location.as_ref().map_or(Ok(()), |location| write!(f, " (at {location}, pid {})", self.pid))
+    }
+}
+
+/// Why there is no result of a process.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// It panicked.
+    #[error("the process panicked: {0}")]
+    Panicked(PanicInfo),
+    /// It ended before it had a result.
+    #[error("the process ended without a result: {0}")]
+    Exited(ExitStatus),
+    /// Its result does not fit where results go; give it through a queue or a blob.
+    #[error("the process has ended ({1}), and its result is lost: {0}")]
+    TooLarge(TooLarge, ExitStatus),
+    /// Its result cannot be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+/// Why a value was not put; it is given back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PutError<T> {
+    /// There is no room now.
+    #[error("the queue is full")]
+    Full(T),
+    /// There was no room in time.
+    #[error("the queue was full all the time")]
+    Timeout(T),
+    /// Nobody will ever take it: all consumers have gone, or the queue was shut down.
+    #[error("nobody takes from the queue any more")]
+    Closed(T),
+    /// It does not fit.
+    #[error("{1}")]
+    TooLarge(T, TooLarge),
+}
+
+impl<T> PutError<T> {
+    /// The value.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Full(value) | Self::Timeout(value) | Self::Closed(value) | Self::TooLarge(value, _) => value,
+        }
+    }
+}
+
+/// Why no value was got.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GetError {
+    /// There is none now.
+    #[error("the queue is empty")]
+    Empty,
+    /// There was none in time.
+    #[error("the queue was empty all the time")]
+    Timeout,
+    /// There will be none: all producers have gone, or the queue was shut down, and all was taken.
+    #[error("the queue is empty, and nobody puts anything in any more")]
+    Closed,
+    /// There was one, which is lost: it cannot be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+/// Who left a lock locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// A panic, in a process that may live on.
+    Panicked {
+        /// The process.
+        pid: u32,
+    },
+    /// The process ended.
+    Died {
+        /// Its pid.
+        pid: u32,
+    },
+}
+
+/// Why a lock is not simply held.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError<G> {
+    /// It is held, but whoever held it before did not come to the end: what it guards may be half done. Repair it, then call
+    /// `clear_poison` of the guard.
+    #[error("the lock is held, but its last owner did not come to the end ({by:?}): what it guards may be half done")]
+    OwnerDied {
+        /// The lock, held.
+        guard: G,
+        /// What happened.
+        by: Death,
+    },
+    /// This thread holds it already.
+    #[error("this thread holds the lock already")]
+    WouldDeadlock,
+    /// It was not free in time.
+    #[error("the lock was held by others all the time")]
+    Timeout,
+    /// Another holds it now.
+    #[error("the lock is held by another")]
+    WouldBlock,
+}
+
+impl<G> LockError<G> {
+    /// The guard, if the lock is held in spite of the error.
+    pub fn into_guard(self) -> Option<G> {
+        match self {
+            Self::OwnerDied { guard, .. } => Some(guard),
+            _ => None,
+        }
+    }
+}
+
+impl<G> std::fmt::Debug for LockError<G> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OwnerDied { by, .. } => f.debug_struct("OwnerDied").field("by", by).finish_non_exhaustive(),
+            Self::WouldDeadlock => f.write_str("WouldDeadlock"),
+            Self::Timeout => f.write_str("Timeout"),
+            Self::WouldBlock => f.write_str("WouldBlock"),
+        }
+    }
+}
+
+/// What taking a lock gives.
+pub type LockResult<G> = Result<G, LockError<G>>;
+
+/// Why a barrier did not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BarrierError {
+    /// Somebody broke it.
+    #[error("the barrier is broken")]
+    Broken,
+    /// Not all came in time; it is broken now, for the others too.
+    #[error("not all parties came to the barrier in time")]
+    Timeout,
+    /// A party ended while it waited; it is broken now.
+    #[error("a party of the barrier died, pid {0}")]
+    PartyDied(u32),
+    /// The action panicked; it is broken now.
+    #[error("the action of the barrier panicked")]
+    ActionPanicked,
+}

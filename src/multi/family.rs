@@ -1,0 +1,198 @@
+//! The processes that share one memory: the one that called [`init`], the launcher, and all that descend from them through this module.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
+
+use super::arena::{Arena, MEMBERS};
+use super::error::SpawnError;
+use super::launcher;
+use super::member::{Member, State};
+use crate::prim::{AtomicU32, Ordering};
+use crate::process::{Doing, look};
+use crate::sys::fork::{Side, exit_now, fork, own_pid, thread_count};
+use crate::sys::socket::Channel;
+
+/// Place of the process that called [`init`]; 0 is nobody's.
+pub(super) const MAIN: usize = 1;
+/// Place of the launcher.
+pub(super) const LAUNCHER: usize = 2;
+
+/// What all of them have.
+#[derive(Debug)]
+pub(super) struct Family {
+    pub(super) arena: Arena,
+    /// The line to the launcher.
+    requests: Channel,
+}
+
+static FAMILY: OnceLock<Family> = OnceLock::new();
+/// This process's place.
+static ME: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    /// This thread's number in its process, above it the process's place; 0: none yet.
+    static THREAD: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Makes the memory that all processes of the program will share, and forks the *launcher*: a small process without threads that starts
+/// others for [`Pool`](super) and `spawn_fn`, and gives back what the dead held.
+///
+/// Call it first in `main`, before any thread is started. Without threads every other function of this module does it when it is needed;
+/// again it does nothing.
+///
+/// # Errors
+/// If there are other threads already, or the system refuses memory or a process.
+pub fn init() -> Result<(), SpawnError> {
+    if FAMILY.get().is_some() {
+        return Ok(());
+    }
+    refuse_threads()?;
+    let (ours, theirs) = Channel::pair()?;
+    let arena = Arena::create()?;
+    FAMILY.get_or_init(|| Family { arena, requests: ours });
+    become_member(MAIN);
+    let main = member(MAIN);
+    main.reserve(0, 0, "MainProcess");
+    main.pid.set(own_pid().unsigned_abs());
+    main.set_state(State::Running);
+    member(LAUNCHER).reserve(MAIN, 0, "launcher");
+    // SAFETY: no other threads, as just counted.
+    #[allow(unsafe_code)]
+    match unsafe { fork() }? {
+        Side::Parent(pid) => {
+            member(LAUNCHER).pid.set(pid.unsigned_abs());
+            member(LAUNCHER).set_state(State::Running);
+            Ok(())
+        }
+        Side::Child => {
+            become_member(LAUNCHER);
+            exit_now(launcher::run(&theirs))
+        }
+    }
+}
+
+/// The family, made if there is none.
+///
+/// # Errors
+/// As [`init`].
+pub(super) fn join() -> io::Result<&'static Family> {
+    match FAMILY.get() {
+        Some(family) => Ok(family),
+        None => init().map(|()| get()).map_err(io::Error::other),
+    }
+}
+
+/// The family, of whoever holds something of it.
+///
+/// # Panics
+/// If there is none.
+pub(super) fn get() -> &'static Family {
+    FAMILY.get().expect("whoever holds something of a family is in one")
+}
+
+/// This process's place.
+pub(super) fn me() -> usize {
+    // ORDER(multi.me): Relaxed; written at the process's birth, while it has one thread.
+    ME.load(Ordering::Relaxed) as usize
+}
+
+/// The same, as the arena's table has it.
+pub(super) fn me16() -> u16 {
+    u16::try_from(me()).unwrap_or(0)
+}
+
+/// At the birth of a process: this is its place.
+pub(super) fn become_member(place: usize) {
+    // ORDER(multi.me): Relaxed, see `me`.
+    ME.store(u32::try_from(place).unwrap_or(0), Ordering::Relaxed);
+    THREAD.set(0);
+}
+
+/// The page of a member.
+pub(super) fn member(place: usize) -> &'static Member {
+    let arena = &get().arena;
+    arena.view(arena.member_page(place), 0)
+}
+
+/// All members but the first, which is nobody.
+pub(super) fn members() -> impl Iterator<Item = (usize, &'static Member)> {
+    (1..MEMBERS).map(|place| (place, member(place)))
+}
+
+/// A number that no other thread of the family has: the process's place above 20 bits of its own.
+pub(super) fn thread_number() -> u32 {
+    match THREAD.get() {
+        0 => {
+            let place = u32::try_from(me()).unwrap_or(0);
+            // A program that has had a million threads may have two of one number; then a lock takes one of them for the other.
+            let own = (member(me()).threads.add(1) + 1) & 0xf_ffff;
+            THREAD.set(place << 20 | own.max(1));
+            THREAD.get()
+        }
+        number => number,
+    }
+}
+
+/// The process's place in a number of one of its threads.
+pub(super) fn place_of(thread: u32) -> usize {
+    (thread >> 20) as usize & (MEMBERS - 1)
+}
+
+/// Takes a free place for a process that is to be started.
+pub(super) fn reserve(flags: u32, name: Option<&str>) -> Result<(usize, &'static Member), SpawnError> {
+    let own = member(me());
+    let number = own.children.add(1) + 1;
+    let name = name.map_or_else(|| default_name(&own.name(), number), str::to_owned);
+    let free = members().skip(LAUNCHER).find(|(_, member)| member.reserve(me(), flags, &name));
+    free.ok_or(SpawnError::TooMany { most: MEMBERS - 1 - LAUNCHER })
+}
+
+/// As Python names them: `Process-1`, its first child `Process-1:1`.
+fn default_name(parent: &str, number: u32) -> String {
+    match parent.strip_prefix("Process-") {
+        Some(path) => format!("Process-{path}:{number}"),
+        None => format!("Process-{number}"),
+    }
+}
+
+/// Asks the launcher for something concerning a member.
+///
+/// # Errors
+/// If it has gone.
+pub(super) fn ask(request: launcher::Request, place: usize) -> Result<(), SpawnError> {
+    let mut message = [0; 8];
+    message[..4].copy_from_slice(&(request as u32).to_ne_bytes());
+    message[4..].copy_from_slice(&u32::try_from(place).unwrap_or(0).to_ne_bytes());
+    loop {
+        match get().requests.send(&message, None) {
+            Ok(()) => return Ok(()),
+            // Many ask at once: it will come to it.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => get().requests.wait_for_room()?,
+            Err(_) => return Err(SpawnError::LauncherGone),
+        }
+    }
+}
+
+/// The line to the launcher, which all members keep.
+pub(super) fn requests() -> BorrowedFd<'static> {
+    get().requests.as_fd()
+}
+
+/// Refuses if other threads exist. One that has just been joined may still be on its way out of the kernel: it gets a moment.
+pub(super) fn refuse_threads() -> Result<(), SpawnError> {
+    for _ in 0..100 {
+        match thread_count() {
+            Some(threads) if threads > 1 => std::thread::sleep(std::time::Duration::from_micros(100)),
+            _ => return Ok(()),
+        }
+    }
+    Err(SpawnError::MultiThreaded { threads: thread_count().unwrap_or(0) })
+}
+
+/// Whether there is somebody to give back what the dead held.
+pub(super) fn launcher_lives() -> bool {
+    let pid = i32::try_from(member(LAUNCHER).pid.get()).unwrap_or(0);
+    !matches!(look(pid), None | Some(Doing::Ended))
+}

@@ -1,0 +1,85 @@
+//! Who one is, who one's parent and children are.
+
+use std::time::Duration;
+
+use super::bell::Limit;
+use super::family;
+use super::member::{DAEMON, Member, State};
+use crate::process::{Doing, look};
+use crate::sys::fork::own_pid;
+
+/// A process, as it is seen by others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessInfo {
+    /// Its process id.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+    /// Whether it is ended with its parent.
+    pub daemon: bool,
+}
+
+impl ProcessInfo {
+    fn of(member: &Member) -> Self {
+        Self { pid: member.pid.get(), name: member.name(), daemon: member.is(DAEMON) }
+    }
+}
+
+/// The process that started this one.
+#[derive(Clone, Copy, Debug)]
+pub struct ParentProcess {
+    place: usize,
+    generation: u32,
+    pid: u32,
+}
+
+/// This process.
+pub fn current_process() -> ProcessInfo {
+    match family::join() {
+        Ok(_) => ProcessInfo::of(family::member(family::me())),
+        Err(_) => ProcessInfo { pid: own_pid().unsigned_abs(), name: "MainProcess".into(), daemon: false },
+    }
+}
+
+/// The process that started this one with this module; `None` in the first.
+pub fn parent_process() -> Option<ParentProcess> {
+    family::join().ok()?;
+    let place = family::member(family::me()).parent.get() as usize;
+    let parent = (place != 0).then(|| family::member(place))?;
+    Some(ParentProcess { place, generation: parent.generation(), pid: parent.pid.get() })
+}
+
+/// The children of this process that run.
+pub fn active_children() -> Vec<ProcessInfo> {
+    if family::join().is_err() {
+        return Vec::new();
+    }
+    let me = family::me();
+    let children = family::members().skip(family::LAUNCHER).filter(|(_, member)| member.parent.get() as usize == me);
+    children.filter(|(_, member)| runs(member)).map(|(_, member)| ProcessInfo::of(member)).collect()
+}
+
+/// One that has ended may not have been buried yet.
+fn runs(member: &Member) -> bool {
+    let pid = i32::try_from(member.pid.get()).unwrap_or(0);
+    member.state() == State::Running && !matches!(look(pid), None | Some(Doing::Ended))
+}
+
+impl ParentProcess {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Whether it runs.
+    pub fn is_alive(&self) -> bool {
+        let member = family::member(self.place);
+        member.generation() == self.generation && member.state() == State::Running
+    }
+
+    /// Waits until it has ended, at most so long; whether it has.
+    pub fn join_timeout(&self, time: Duration) -> bool {
+        let member = family::member(self.place);
+        member.news.wait(Limit::after(time), || (!self.is_alive()).then_some(())).is_some()
+    }
+}

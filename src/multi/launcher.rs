@@ -1,0 +1,166 @@
+//! The launcher: a process without threads, forked first of all, that starts others where a fork would not be safe, sees every member of
+//! the family end, and gives back what the dead held.
+
+use std::os::fd::AsRawFd;
+
+use super::arena::MEMBERS;
+use super::child;
+use super::family::{self, LAUNCHER, MAIN};
+use super::member::{BOUND, DETACHED, LAUNCHED, State};
+use super::sweep;
+use crate::sys::epoll::Epoll;
+use crate::sys::fork::{Side, fork, parent_pid};
+use crate::sys::pidfd::PidFd;
+use crate::sys::socket::{Channel, MAX_MESSAGE, Received};
+use crate::sys::{fd, prctl, signal, stderr, wait};
+
+/// What it can be asked for, concerning one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Request {
+    /// To see it end.
+    Watch = 1,
+    /// To start it.
+    Start = 2,
+}
+
+/// Token of the requests; a member's token is its place.
+const REQUESTS: u64 = 0;
+
+struct Launcher<'l> {
+    requests: &'l Channel,
+    epoll: Epoll,
+    /// By place, the process there.
+    watched: Vec<Option<PidFd>>,
+}
+
+/// In the launcher's process, until nobody is left; its exit code.
+pub(super) fn run(requests: &Channel) -> i32 {
+    let served = prepare(requests).and_then(|epoll| {
+        let mut launcher = Launcher { requests, epoll, watched: (0..MEMBERS).map(|_| None).collect() };
+        launcher.watch(MAIN);
+        launcher.serve()
+    });
+    match served {
+        Ok(()) => 0,
+        Err(error) => {
+            stderr::say(&format!("pinring: the launcher of this program cannot go on: {error}"));
+            1
+        }
+    }
+}
+
+fn prepare(requests: &Channel) -> std::io::Result<Epoll> {
+    // What ends the program ends it by its own hand: the launcher stays until the last member has gone.
+    signal::ignore_stop_signals()?;
+    prctl::set_name("pinring-launch")?;
+    let epoll = Epoll::new()?;
+    epoll.add(requests, REQUESTS)?;
+    Ok(epoll)
+}
+
+impl Launcher<'_> {
+    fn serve(&mut self) -> std::io::Result<()> {
+        while self.watched.iter().any(Option::is_some) {
+            let mut tokens = Vec::new();
+            self.epoll.wait(None, |token| tokens.push(token))?;
+            // Requests first: who is asked to be watched may have ended already.
+            self.take_requests();
+            for token in tokens.into_iter().filter(|token| *token != REQUESTS) {
+                self.ended(usize::try_from(token).unwrap_or(0));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_requests(&mut self) {
+        let mut buffer = [0; MAX_MESSAGE];
+        // We hold the other end, too, for those we start: it is never closed.
+        while let Ok(Received::Message(8, _)) = self.requests.receive(&mut buffer) {
+            let number = |at: usize| u32::from_ne_bytes([buffer[at], buffer[at + 1], buffer[at + 2], buffer[at + 3]]);
+            let place = number(4) as usize;
+            match number(0) {
+                1 if place < MEMBERS => self.watch(place),
+                2 if place < MEMBERS => self.start(place),
+                _ => {}
+            }
+        }
+    }
+
+    /// The process is alive, or not yet reaped: whoever could reap it waits until we have seen it end.
+    fn watch(&mut self, place: usize) {
+        let pid = i32::try_from(family::member(place).pid.get()).unwrap_or(0);
+        if place == MAIN && parent_pid() != pid {
+            return self.bury(place);
+        }
+        let Ok(pidfd) = PidFd::open(pid) else { return self.bury(place) };
+        if self.epoll.add(&pidfd, place as u64).is_err() {
+            return self.bury(place);
+        }
+        self.watched[place] = Some(pidfd);
+    }
+
+    fn start(&mut self, place: usize) {
+        let member = family::member(place);
+        // SAFETY: the launcher never starts a thread.
+        #[allow(unsafe_code)]
+        match unsafe { fork() } {
+            Ok(Side::Parent(pid)) => {
+                member.pid.set(pid.unsigned_abs());
+                self.watch(place);
+                member.set_state(State::Running);
+            }
+            Ok(Side::Child) => child::launched(place, || self.forget_everything()),
+            Err(error) => {
+                member.set_status(super::error::ExitStatus::Code(error.raw_os_error().unwrap_or(1)));
+                member.set_state(State::Ended);
+            }
+        }
+    }
+
+    /// In a child: nothing of the launcher's is its.
+    fn forget_everything(&mut self) {
+        let keep = [family::requests().as_raw_fd()];
+        // SAFETY: the owners of all other descriptors are in frames that the child never returns to.
+        #[allow(unsafe_code)]
+        let _ = unsafe { fd::close_all_but(&keep) };
+    }
+
+    fn ended(&mut self, place: usize) {
+        let member = family::member(place);
+        let Some(pidfd) = self.watched[place].take() else { return };
+        // Closing it would not do: a child that was forked just now may still have it, and it would be reported for the next one here.
+        let _ = self.epoll.remove(&pidfd);
+        if member.is(LAUNCHED) {
+            let pid = i32::try_from(member.pid.get()).unwrap_or(0);
+            if let Ok(Some(ended)) = wait::reap(pid) {
+                member.set_status(ended.into());
+            }
+        }
+        self.bury(place);
+    }
+
+    fn bury(&mut self, place: usize) {
+        sweep::sweep(LAUNCHER, place);
+        for (child, page) in family::members().filter(|(_, page)| page.parent.get() as usize == place) {
+            match page.state() {
+                State::Running => {
+                    page.set_flag(DETACHED);
+                    // Without what its parent was about to give it, it cannot live.
+                    match &self.watched[child] {
+                        Some(pidfd) if page.is(BOUND) || page.released.get() == 0 => drop(pidfd.kill()),
+                        Some(_) => {}
+                        // Its parent ended before it could ask us to watch it; the kernel ends it.
+                        None => page.set_state(State::Free),
+                    }
+                }
+                // Its parent was about to start it, or to ask how it ended.
+                State::Reserved | State::Ended => page.set_state(State::Free),
+                State::Free => {}
+            }
+        }
+        // Last of all: whoever sees it may give the place to another.
+        let member = family::member(place);
+        member.set_state(if member.is(DETACHED) { State::Free } else { State::Ended });
+    }
+}

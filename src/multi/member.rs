@@ -1,0 +1,191 @@
+//! The processes of a family: a page of shared memory for each.
+
+use super::arena::Words;
+use super::bell::Bell;
+use super::error::ExitStatus;
+use super::word::{Word32, Word64};
+
+/// What a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum State {
+    /// Nobody.
+    Free = 0,
+    /// Taken by who wants to start a process.
+    Reserved = 1,
+    /// There is, or will be in a moment, a process.
+    Running = 2,
+    /// It has ended, and what it held has been given back.
+    Ended = 3,
+}
+
+impl State {
+    fn of(number: u32) -> Self {
+        [Self::Reserved, Self::Running, Self::Ended]
+            .into_iter()
+            .find(|state| *state as u32 == number)
+            .unwrap_or(Self::Free)
+    }
+}
+
+/// What a process left as the answer of its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Answer {
+    None = 0,
+    Value = 1,
+    Panicked = 2,
+    /// The value did not fit; how large it was.
+    TooLarge = 3,
+}
+
+impl Answer {
+    fn of(number: u32) -> Self {
+        [Self::Value, Self::Panicked, Self::TooLarge]
+            .into_iter()
+            .find(|answer| *answer as u32 == number)
+            .unwrap_or(Self::None)
+    }
+}
+
+/// It must not outlive its parent, and has no children of its own.
+pub(super) const DAEMON: u32 = 1;
+/// Forked by the launcher, which therefore reaps it.
+pub(super) const LAUNCHED: u32 = 2;
+/// Nobody will ask how it ended.
+pub(super) const DETACHED: u32 = 4;
+/// It is ended when its parent ends.
+pub(super) const BOUND: u32 = 8;
+
+/// Most bytes of a name.
+pub(super) const NAME: usize = 64;
+
+/// What is known of a process. By its fields' order in shared memory.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Member {
+    state: Word32,
+    pub(super) pid: Word32,
+    /// The member that started it.
+    pub(super) parent: Word32,
+    pub(super) flags: Word32,
+    /// How it ended: 0 as long as that is not known.
+    status: Word32,
+    /// Its parent has given it what its work holds.
+    pub(super) released: Word32,
+    /// How many of its threads have a number.
+    pub(super) threads: Word32,
+    /// How many processes it has started.
+    pub(super) children: Word32,
+    answer: Word32,
+    /// Another number for each process that has this place.
+    generation: Word32,
+    /// Bytes of the answer.
+    pub(super) answer_len: Word32,
+    /// The kind of work the launcher is to start it with, and its arguments.
+    pub(super) job: [Word64; 4],
+    /// Of what it waits for among other things, something has changed.
+    pub(super) bell: Bell,
+    /// It has been released, has started, has ended.
+    pub(super) news: Bell,
+    name: [Word64; NAME / 8],
+}
+
+// SAFETY: words only.
+#[allow(unsafe_code)]
+unsafe impl Words for Member {}
+
+/// Where the answer begins in the page.
+pub(super) const ANSWER_AT: usize = 512;
+const _: () = assert!(size_of::<Member>() <= ANSWER_AT);
+/// Bytes of an answer.
+pub(super) const ANSWER: usize = super::arena::UNIT - ANSWER_AT;
+
+impl Member {
+    /// Takes it, if it is free.
+    pub(super) fn reserve(&self, parent: usize, flags: u32, name: &str) -> bool {
+        if self.state.replace(State::Free as u32, State::Reserved as u32).is_err() {
+            return false;
+        }
+        for word in
+            [&self.pid, &self.status, &self.released, &self.threads, &self.children, &self.answer, &self.answer_len]
+        {
+            word.set(0);
+        }
+        self.generation.add(1);
+        self.parent.set(u32::try_from(parent).unwrap_or(0));
+        self.flags.set(flags);
+        self.set_name(name);
+        true
+    }
+
+    /// Which of the processes that have had this place it is.
+    pub(super) fn generation(&self) -> u32 {
+        self.generation.get()
+    }
+
+    pub(super) fn state(&self) -> State {
+        State::of(self.state.get())
+    }
+
+    pub(super) fn set_state(&self, state: State) {
+        self.state.set(state as u32);
+        self.news.ring_all();
+    }
+
+    pub(super) fn is(&self, flag: u32) -> bool {
+        self.flags.get() & flag != 0
+    }
+
+    pub(super) fn set_flag(&self, flag: u32) {
+        let mut flags = self.flags.get();
+        while let Err(found) = self.flags.replace(flags, flags | flag) {
+            flags = found;
+        }
+    }
+
+    pub(super) fn answer(&self) -> Answer {
+        Answer::of(self.answer.get())
+    }
+
+    pub(super) fn set_answer(&self, answer: Answer, len: usize) {
+        self.answer_len.set(u32::try_from(len).unwrap_or(u32::MAX));
+        self.answer.set(answer as u32);
+    }
+
+    pub(super) fn status(&self) -> Option<ExitStatus> {
+        let word = self.status.get();
+        let number = i32::try_from(word & 0xffff).unwrap_or(0);
+        match word >> 16 {
+            1 => Some(ExitStatus::Code(number)),
+            2 => Some(ExitStatus::Signal { signal: number, core_dumped: false }),
+            3 => Some(ExitStatus::Signal { signal: number, core_dumped: true }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn set_status(&self, status: ExitStatus) {
+        let (kind, number) = match status {
+            ExitStatus::Code(code) => (1, code),
+            ExitStatus::Signal { signal, core_dumped: false } => (2, signal),
+            ExitStatus::Signal { signal, core_dumped: true } => (3, signal),
+        };
+        self.status.set(kind << 16 | (number.unsigned_abs() & 0xffff));
+    }
+
+    pub(super) fn name(&self) -> String {
+        let bytes: Vec<u8> =
+            self.name.iter().flat_map(|word| word.get().to_le_bytes()).take_while(|byte| *byte != 0).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Names it; what is too long is cut.
+    pub(super) fn set_name(&self, name: &str) {
+        let end = (0..=name.len().min(NAME)).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+        let mut bytes = [0; NAME];
+        bytes[..end].copy_from_slice(&name.as_bytes()[..end]);
+        for (word, part) in self.name.iter().zip(bytes.chunks_exact(8)) {
+            word.set(part.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)));
+        }
+    }
+}

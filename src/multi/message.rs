@@ -1,0 +1,289 @@
+//! What can go from one process to another: values that can be written as so many bytes, and made from them again.
+
+use std::mem::MaybeUninit;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{DecodeError, TooLarge};
+
+/// Plain old data: a value is its bytes, and any bytes are a value. [`pod!`](crate::multi::pod) makes a struct of such fields one.
+///
+/// # Safety
+/// No references or pointers, no padding, and every bit pattern is a valid value.
+pub unsafe trait Pod: Copy + Send + 'static {}
+
+macro_rules! plain {
+    ($($number:ty),*) => { $(
+        // SAFETY: a number has no padding, and any bits are one.
+        unsafe impl Pod for $number {}
+    )* };
+}
+plain!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64, ());
+
+// SAFETY: elements without padding lie in an array without gaps.
+unsafe impl<T: Pod, const N: usize> Pod for [T; N] {}
+
+/// Makes a struct [`Pod`]: all of its fields must be, and there may be no gaps between them (checked when it is compiled).
+///
+/// ```
+/// pinring::multi::pod! {
+///     #[derive(Debug, PartialEq)]
+///     pub struct Point {
+///         pub x: f64,
+///         pub y: f64,
+///     }
+/// }
+/// let here = Point { x: 1.0, y: 2.0 };
+/// let there = here;
+/// assert_eq!(here, there);
+/// ```
+#[macro_export]
+macro_rules! multi_pod {
+    ($(#[$attribute:meta])* $visible:vis struct $name:ident { $($(#[$of:meta])* $field_visible:vis $field:ident: $kind:ty),* $(,)? }) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy)]
+        #[repr(C)]
+        $visible struct $name { $($(#[$of])* $field_visible $field: $kind),* }
+
+        const _: () = {
+            const fn is_pod<T: $crate::multi::Pod>() -> usize { ::core::mem::size_of::<T>() }
+            assert!(0 $(+ is_pod::<$kind>())* == ::core::mem::size_of::<$name>(), "there are gaps between the fields");
+        };
+        // SAFETY: all fields are `Pod` and there are no gaps, as just checked.
+        #[allow(unsafe_code)]
+        unsafe impl $crate::multi::Pod for $name {}
+    };
+}
+pub use crate::multi_pod as pod;
+
+/// The bytes of a value.
+pub(super) fn bytes_of<T: Pod>(value: &T) -> &[u8] {
+    // SAFETY: `Pod` promises that there is no padding, so all bytes are initialised; the slice borrows the value.
+    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast(), size_of::<T>()) }
+}
+
+/// The value that these bytes are.
+pub(super) fn value_of<T: Pod>(bytes: &[u8]) -> Option<T> {
+    if bytes.len() != size_of::<T>() {
+        return None;
+    }
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: both have that many bytes, as just checked, and do not overlap: one is our own.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), value.as_mut_ptr().cast(), bytes.len()) };
+    // SAFETY: all bytes are written, and `Pod` promises that any are a value.
+    Some(unsafe { value.assume_init() })
+}
+
+/// What a value is written to, one part after another.
+#[derive(Debug)]
+pub struct Writer<'w> {
+    bytes: &'w mut [u8],
+    at: usize,
+}
+
+impl<'w> Writer<'w> {
+    pub(super) fn new(bytes: &'w mut [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// If they do not fit.
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
+        let (end, slot) = (self.at + bytes.len(), self.bytes.len());
+        self.bytes.get_mut(self.at..end).ok_or(TooLarge { needed: end, slot })?.copy_from_slice(bytes);
+        self.at = end;
+        Ok(())
+    }
+
+    /// Bytes written so far.
+    pub fn len(&self) -> usize {
+        self.at
+    }
+
+    /// Whether nothing has been written.
+    pub fn is_empty(&self) -> bool {
+        self.at == 0
+    }
+}
+
+/// What a value is read from, one part after another.
+#[derive(Debug)]
+pub struct Reader<'r> {
+    bytes: &'r [u8],
+}
+
+impl<'r> Reader<'r> {
+    pub(super) fn new(bytes: &'r [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// The next `len` bytes.
+    ///
+    /// # Errors
+    /// If there are not so many.
+    pub fn take(&mut self, len: usize) -> Result<&'r [u8], DecodeError> {
+        let (taken, rest) = self.bytes.split_at_checked(len).ok_or_else(|| DecodeError("it is cut off".into()))?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    fn number(&mut self) -> Result<u32, DecodeError> {
+        value_of(self.take(4)?).ok_or_else(|| DecodeError("it is cut off".into()))
+    }
+}
+
+/// A value that can be put into a queue, a pipe or a task.
+///
+/// Numbers and arrays of them, structs made by [`pod!`](crate::multi::pod), tuples, `Option` and `Result` of such are messages; anything
+/// that serde can write becomes one in a [`Serde`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot go from one process to another",
+    note = "numbers, arrays, `pod!` structs, tuples, Option and Result can; put anything that serde knows into `Serde<{Self}>`"
+)]
+pub trait Message: Sized + Send + 'static {
+    /// Most bytes that a value takes, so that the places for them can be made beforehand.
+    const SLOT: usize;
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge>;
+
+    /// Makes it again.
+    ///
+    /// # Errors
+    /// If the bytes are no such value.
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError>;
+}
+
+impl<T: Pod> Message for T {
+    const SLOT: usize = size_of::<T>();
+
+    fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+        out.put(bytes_of(self))
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        value_of(from.take(size_of::<T>())?).ok_or_else(|| DecodeError("it is cut off".into()))
+    }
+}
+
+/// Anything that serde can write, in at most `N` bytes (postcard's format). What is longer is refused where it is put.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Serde<T, const N: usize = 240>(pub T);
+
+impl<T: Serialize + DeserializeOwned + Send + 'static, const N: usize> Message for Serde<T, N> {
+    const SLOT: usize = N + 4;
+
+    fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+        let start = out.at + 4;
+        let room = out.bytes.len().saturating_sub(start).min(N);
+        let too_large = |needed| TooLarge { needed, slot: N };
+        let place = out.bytes.get_mut(start..start + room).ok_or(too_large(4))?;
+        let written = match postcard::to_slice(&self.0, place) {
+            Ok(written) => written.len(),
+            // It has to be counted.
+            Err(_) => return Err(too_large(postcard::experimental::serialized_size(&self.0).unwrap_or(usize::MAX))),
+        };
+        out.put(bytes_of(&u32::try_from(written).map_err(|_| too_large(written))?))?;
+        out.at += written;
+        Ok(())
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let len = from.number()? as usize;
+        postcard::from_bytes(from.take(len)?).map(Self).map_err(|error| DecodeError(error.to_string()))
+    }
+}
+
+macro_rules! tuples {
+    ($(($($part:ident $place:tt),+)),*) => { $(
+        impl<$($part: Message),+> Message for ($($part,)+) {
+            const SLOT: usize = 0 $(+ $part::SLOT)+;
+
+            fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+                $(self.$place.encode(out)?;)+
+                Ok(())
+            }
+
+            fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                Ok(($($part::decode(from)?,)+))
+            }
+        }
+    )* };
+}
+tuples!((A 0), (A 0, B 1), (A 0, B 1, C 2), (A 0, B 1, C 2, D 3), (A 0, B 1, C 2, D 3, E 4), (A 0, B 1, C 2, D 3, E 4, F 5));
+
+impl<T: Message> Message for Option<T> {
+    const SLOT: usize = 1 + T::SLOT;
+
+    fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+        out.put(&[u8::from(self.is_some())])?;
+        self.as_ref().map_or(Ok(()), |value| value.encode(out))
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        if from.take(1)? == [0] { Ok(None) } else { T::decode(from).map(Some) }
+    }
+}
+
+impl<T: Message, E: Message> Message for Result<T, E> {
+    const SLOT: usize = 1 + if T::SLOT > E::SLOT { T::SLOT } else { E::SLOT };
+
+    fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+        out.put(&[u8::from(self.is_ok())])?;
+        match self {
+            Ok(value) => value.encode(out),
+            Err(error) => error.encode(out),
+        }
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        if from.take(1)? == [0] { E::decode(from).map(Err) } else { T::decode(from).map(Ok) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip<T: Message>(value: &T) -> Result<T, TooLarge> {
+        let mut bytes = vec![0; T::SLOT];
+        let mut out = Writer::new(&mut bytes);
+        value.encode(&mut out)?;
+        let len = out.len();
+        Ok(T::decode(&mut Reader::new(&bytes[..len])).unwrap())
+    }
+
+    #[test]
+    fn values_come_out_as_they_went_in() {
+        assert_eq!(round_trip(&7u8), Ok(7));
+        assert_eq!(round_trip(&(1i64, 2.5f32, [3u16; 4])), Ok((1, 2.5, [3; 4])));
+        assert_eq!(round_trip(&Some((1u8, -1i32))), Ok(Some((1, -1))));
+        assert_eq!(round_trip(&None::<u64>), Ok(None));
+        assert_eq!(round_trip(&Ok::<u8, u64>(1)), Ok(Ok(1)));
+        assert_eq!(round_trip(&Err::<u8, u64>(9)), Ok(Err(9)));
+        let text: Serde<Vec<String>> = Serde(vec!["a".into(), "ü".into()]);
+        assert_eq!(round_trip(&(text.clone(), 5u8)), Ok((text, 5)));
+    }
+
+    #[test]
+    fn what_is_too_large_says_by_how_much() {
+        let text: Serde<String, 8> = Serde("0123456789".into());
+        assert_eq!(round_trip(&text), Err(TooLarge { needed: 11, slot: 8 }));
+        let text: Serde<String, 8> = Serde("0123456".into());
+        assert_eq!(round_trip(&text), Ok(text));
+    }
+
+    #[test]
+    fn bytes_that_are_no_value_are_an_error_and_no_more() {
+        assert!(u64::decode(&mut Reader::new(&[1, 2, 3])).is_err());
+        assert!(Serde::<String>::decode(&mut Reader::new(&[255; 40])).is_err());
+        assert!(Serde::<String>::decode(&mut Reader::new(&[4, 0, 0, 0, 3, 255, 255, 255])).is_err());
+        assert!(<(u8, u8)>::decode(&mut Reader::new(&[1])).is_err());
+    }
+}

@@ -1,0 +1,31 @@
+//! Python's `multiprocessing`, without its faults.
+
+#[allow(unsafe_code)]
+mod arena;
+mod bell;
+#[allow(unsafe_code)]
+mod child;
+mod cpu;
+mod error;
+mod family;
+mod info;
+mod launcher;
+mod member;
+#[allow(unsafe_code)]
+mod message;
+mod object;
+#[allow(unsafe_code)]
+mod process;
+mod sweep;
+mod word;
+
+pub use child::{at_exit, exit, run_exit_hooks};
+pub use cpu::{Core, available_cores, cpu_count};
+pub use error::{
+    BarrierError, Death, DecodeError, ExitStatus, GetError, JoinError, LockError, LockResult, PanicInfo, PutError,
+    SpawnError, TooLarge,
+};
+pub use family::init;
+pub use info::{ParentProcess, ProcessInfo, active_children, current_process, parent_process};
+pub use message::{Message, Pod, Reader, Serde, Writer, pod};
+pub use process::{Process, ProcessBuilder};

@@ -1,0 +1,230 @@
+//! What processes share and hold: a block with a count, per process, of who holds it. So it is known when nobody holds it any more, also
+//! if somebody was killed who did.
+
+use std::cell::Cell;
+use std::io;
+
+use super::arena::{BlockId, Kind, MEMBERS, Words};
+use super::family;
+use super::sweep;
+use super::word::{Word32, Word64};
+
+/// As what something is held. What the two are depends on the kind: producers and consumers, say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    First,
+    Second,
+}
+
+impl Role {
+    fn one(self) -> u64 {
+        match self {
+            Self::First => 1,
+            Self::Second => 1 << 32,
+        }
+    }
+
+    fn of(self, counts: u64) -> u64 {
+        match self {
+            Self::First => counts & u64::from(u32::MAX),
+            Self::Second => counts >> 32,
+        }
+    }
+}
+
+/// First words of a block.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Header {
+    generation: Word64,
+    /// How often a count was moved from one member to another: who adds up must not have missed one on its way.
+    moves: Word32,
+    reserved: Word32,
+    /// By member, how many holders it has: of the first role in the lower half, of the second in the upper.
+    counts: [Word64; MEMBERS],
+}
+
+// SAFETY: words only.
+#[allow(unsafe_code)]
+unsafe impl Words for Header {}
+
+/// Where a kind's own words begin in the block.
+pub(super) const BODY: usize = size_of::<Header>().next_multiple_of(128);
+
+/// What is under way between two members is held by nobody: by the first.
+const ON_ITS_WAY: usize = 0;
+
+thread_local! {
+    /// Not 0: what is dropped goes to this member, a child that has just been forked and holds the same.
+    static HEIR: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Whether what is dropped now lives on in a child.
+pub(super) fn is_bequeathing() -> bool {
+    HEIR.get() != 0
+}
+
+/// Drops `value`, whose handles the child `heir` has inherited: they are its from now on.
+pub(super) fn bequeath<T>(heir: usize, value: T) {
+    HEIR.set(heir);
+    drop(value);
+    HEIR.set(0);
+}
+
+/// An object, not held by this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Object {
+    pub(super) block: BlockId,
+    pub(super) generation: u64,
+}
+
+impl Object {
+    pub(super) fn header(self) -> &'static Header {
+        family::get().arena.view(self.block, 0)
+    }
+
+    /// The object in that block now, with whoever holds it.
+    pub(super) fn in_block(block: BlockId) -> Self {
+        let header: &Header = family::get().arena.view(block, 0);
+        Self { block, generation: header.generation.get() }
+    }
+
+    /// Its own words.
+    pub(super) fn body<T: Words>(self) -> &'static T {
+        family::get().arena.view(self.block, BODY)
+    }
+
+    /// How many hold it in that role.
+    pub(super) fn holders(self, role: Role) -> u64 {
+        self.total(|counts| role.of(counts))
+    }
+
+    fn total(self, of: impl Fn(u64) -> u64) -> u64 {
+        let header = self.header();
+        loop {
+            let moves = header.moves.get();
+            let sum = header.counts.iter().map(|counts| of(counts.get())).sum();
+            if header.moves.get() == moves {
+                return sum;
+            }
+        }
+    }
+
+    fn add(self, member: usize, role: Role) {
+        self.header().counts[member].add(role.one());
+    }
+
+    /// Moves one from `from` to `to`.
+    fn shift(self, from: usize, to: usize, role: Role) {
+        let header = self.header();
+        header.counts[to].add(role.one());
+        header.moves.add(1);
+        header.counts[from].sub(role.one());
+    }
+
+    /// One holder less.
+    fn release(self, member: usize, role: Role) {
+        let before = self.header().counts[member].sub(role.one());
+        if role.of(before) == 1 {
+            self.look(role);
+        }
+    }
+
+    /// Sees whether the last holder of a role has gone, or the last of all.
+    fn look(self, role: Role) {
+        let kind = family::get().arena.find(self.block);
+        if self.total(|counts| counts) == 0 {
+            family::get().arena.free(family::me16(), self.block, self.generation);
+        } else if let (0, Some((kind, _))) = (self.holders(role), kind) {
+            sweep::role_is_gone(kind, self);
+        }
+    }
+
+    /// Whether that member holds it.
+    pub(super) fn is_held_by(self, member: usize) -> bool {
+        self.header().counts[member].get() != 0
+    }
+
+    /// All that a dead member held is given back, by `me`.
+    pub(super) fn take_from_the_dead(self, me: usize, dead: usize) {
+        let header = self.header();
+        if header.counts[dead].get() == 0 {
+            return;
+        }
+        // Ours for a moment, so that it is not freed under our hands.
+        self.add(me, Role::First);
+        self.add(me, Role::Second);
+        header.counts[dead].set(0);
+        self.release(me, Role::First);
+        self.release(me, Role::Second);
+    }
+
+    /// It goes into a message: held by nobody until that is received.
+    pub(super) fn send_off(self, role: Role) {
+        self.add(ON_ITS_WAY, role);
+    }
+
+    /// A message that holds it will never be received.
+    pub(super) fn forget(self, role: Role) {
+        self.release(ON_ITS_WAY, role);
+    }
+}
+
+/// An object, held.
+#[derive(Debug)]
+pub(super) struct Handle {
+    object: Object,
+    role: Role,
+}
+
+impl Handle {
+    /// Makes an object of `kind` with `bytes` of its own after the header, zeroed, and set up by `set_up`; held once in that role.
+    ///
+    /// # Errors
+    /// If there is no memory, or no family and none can be made.
+    pub(super) fn create(kind: Kind, bytes: usize, role: Role, set_up: impl FnOnce(Object)) -> io::Result<Self> {
+        let family = family::join()?;
+        let total = BODY.checked_add(bytes).ok_or(io::ErrorKind::OutOfMemory)?;
+        let mut made = None;
+        family.arena.take(family::me16(), kind, total, |block, generation| {
+            let object = Object { block, generation };
+            object.header().generation.set(generation);
+            object.add(family::me(), role);
+            set_up(object);
+            made = Some(object);
+        })?;
+        let object = made.ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { object, role })
+    }
+
+    pub(super) fn object(&self) -> Object {
+        self.object
+    }
+
+    /// Another, in that role.
+    pub(super) fn another(&self, role: Role) -> Self {
+        self.object.add(family::me(), role);
+        Self { object: self.object, role }
+    }
+
+    /// Takes it out of a message.
+    pub(super) fn receive(object: Object, role: Role) -> Self {
+        object.shift(ON_ITS_WAY, family::me(), role);
+        Self { object, role }
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        self.another(self.role)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        match HEIR.get() {
+            0 => self.object.release(family::me(), self.role),
+            heir => self.object.shift(family::me(), heir, self.role),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What is done when a process has ended, however it did: what it held is given back, what it had begun is undone, and everybody who may
+//! have waited for it looks again. Done by the launcher alone, and the same when done twice.
+
+use super::arena::Kind;
+use super::family;
+use super::object::Object;
+
+/// Gives back what the member `dead` held. By `me`.
+pub(super) fn sweep(me: usize, dead: usize) {
+    let arena = &family::get().arena;
+    let number = |place: usize| u16::try_from(place).unwrap_or(0);
+    arena.sweep(number(me), number(dead));
+    for (block, kind) in arena.blocks() {
+        let object = Object::in_block(block);
+        // What it did not hold may be freed at any time: hands off.
+        if object.is_held_by(dead) {
+            bereave(kind, object, dead);
+            object.take_from_the_dead(me, dead);
+        }
+    }
+}
+
+/// The part of the sweep that depends on the kind.
+fn bereave(kind: Kind, object: Object, dead: usize) {
+    let _ = (kind, object, dead);
+}
+
+/// Nobody holds the object in that role any more.
+pub(super) fn role_is_gone(kind: Kind, object: Object) {
+    let _ = (kind, object);
+}
