@@ -11,7 +11,7 @@
 //! F2 message ring
 //! F3 topology trace
 //! F4 process
-//! F5 supervisor control
+//! F5 supervisor control multi
 //! F6 serial sensor codec
 //! F7 pipeline source stage sink
 //! F8 config dash demo doctor cli
@@ -42,6 +42,7 @@ pub mod demo;
 #[cfg(feature = "cli")]
 pub mod doctor;
 pub mod message;
+pub mod multi;
 pub mod pipeline;
 pub mod prim;
 pub mod process;

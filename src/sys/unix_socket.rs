@@ -36,8 +36,8 @@ pub struct Listener {
     file: (u64, u64),
 }
 
-/// A backlog that is never filled by people.
-const BACKLOG: i32 = 16;
+/// A backlog that neither people nor the processes of one program fill.
+const BACKLOG: i32 = 128;
 /// How often, with a pause of a millisecond, the lock on a folder is asked for.
 const LOCK_TRIES: u32 = 1000;
 
@@ -90,6 +90,12 @@ impl Listener {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Closes it and leaves its file: another process has the same socket and listens on.
+    pub fn close_and_keep_file(mut self) {
+        // Its drop finds no such file.
+        self.path = PathBuf::new();
+    }
 }
 
 /// Keeps others that bind in the same folder waiting until it is dropped. Best effort: it is for equals that start at the same
@@ -135,14 +141,25 @@ fn make_room(path: &Path) -> io::Result<()> {
 /// # Errors
 /// ConnectionRefused or NotFound if nobody listens, PermissionDenied if it is not for us, WouldBlock if the queue stays full.
 pub fn connect(path: &Path, patience: Option<Duration>) -> io::Result<UnixStream> {
-    let address = UnixAddr::new(path)?;
+    connect_to(&UnixAddr::new(path)?, patience)
+}
+
+/// As [`connect`], to a name in the abstract namespace, which no file stands for.
+///
+/// # Errors
+/// As [`connect`].
+pub fn connect_abstract(name: &[u8], patience: Option<Duration>) -> io::Result<UnixStream> {
+    connect_to(&UnixAddr::new_abstract(name)?, patience)
+}
+
+fn connect_to(address: &UnixAddr, patience: Option<Duration>) -> io::Result<UnixStream> {
     let waits = patience.is_some();
     let flags = if waits { SockFlag::SOCK_CLOEXEC } else { SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK };
     let stream = UnixStream::from(socket(AddressFamily::Unix, SockType::Stream, flags, None)?);
     // The kernel has connect(2) wait for as long as a write.
     stream.set_write_timeout(patience)?;
     let connected = loop {
-        match nix::sys::socket::connect(stream.as_raw_fd(), &address) {
+        match nix::sys::socket::connect(stream.as_raw_fd(), address) {
             Err(Errno::EINTR) => {}
             other => break other,
         }
@@ -152,7 +169,11 @@ pub fn connect(path: &Path, patience: Option<Duration>) -> io::Result<UnixStream
     Ok(stream)
 }
 
-fn peer_of(fd: &impl AsFd) -> io::Result<Peer> {
+/// Who is at the other end of `fd`.
+///
+/// # Errors
+/// What getsockopt(2) answered.
+pub fn peer_of(fd: &impl AsFd) -> io::Result<Peer> {
     let credentials = getsockopt(fd, sockopt::PeerCredentials)?;
     Ok(Peer { pid: credentials.pid(), uid: credentials.uid(), gid: credentials.gid() })
 }
@@ -201,6 +222,12 @@ impl Stream {
     pub fn write(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
         use nix::sys::socket::{MsgFlags, send};
         or_nothing(send(self.0.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL))
+    }
+}
+
+impl From<Stream> for OwnedFd {
+    fn from(stream: Stream) -> Self {
+        stream.0
     }
 }
 
