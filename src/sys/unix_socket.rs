@@ -32,8 +32,41 @@ pub struct Peer {
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
+    file: SocketFile,
+}
+
+/// The name of a socket in the file system. The file is removed when this is dropped, unless somebody has put another there.
+#[derive(Debug)]
+pub struct SocketFile {
     path: PathBuf,
-    file: (u64, u64),
+    identity: (u64, u64, i64, i64),
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+    }
+
+    /// Leaves the file where it is.
+    pub fn keep(mut self) {
+        // Its drop finds no such file.
+        self.path = PathBuf::new();
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+            // Whoever finds it later will find nobody listening.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The time, too: inodes are used again.
+fn identity(path: &Path) -> io::Result<(u64, u64, i64, i64)> {
+    let meta = std::fs::symlink_metadata(path)?;
+    Ok((meta.dev(), meta.ino(), meta.mtime(), meta.mtime_nsec()))
 }
 
 /// A backlog that neither people nor the processes of one program fill.
@@ -60,7 +93,7 @@ impl Listener {
         bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
         let meta = std::fs::symlink_metadata(path)?;
         // From here on its drop removes the file.
-        let listener = Self { fd, path: path.to_owned(), file: (meta.dev(), meta.ino()) };
+        let listener = Self { fd, file: SocketFile::of(path)? };
         // A umask has taken bits off.
         let mode = if gid.is_some() { 0o660 } else { 0o600 };
         // A service may not chown at all; as one of that group it need not.
@@ -88,13 +121,12 @@ impl Listener {
 
     /// Where it listens.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.file.path
     }
 
-    /// Closes it and leaves its file: another process has the same socket and listens on.
-    pub fn close_and_keep_file(mut self) {
-        // Its drop finds no such file.
-        self.path = PathBuf::new();
+    /// Closes it and gives away its file: another process has the same socket and listens on.
+    pub fn into_file(self) -> SocketFile {
+        self.file
     }
 }
 
@@ -176,16 +208,6 @@ fn connect_to(address: &UnixAddr, patience: Option<Duration>) -> io::Result<Unix
 pub fn peer_of(fd: &impl AsFd) -> io::Result<Peer> {
     let credentials = getsockopt(fd, sockopt::PeerCredentials)?;
     Ok(Peer { pid: credentials.pid(), uid: credentials.uid(), gid: credentials.gid() })
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        let ours = std::fs::symlink_metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.file);
-        if ours {
-            // Whoever finds it later will find nobody listening.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
 }
 
 impl AsFd for Listener {

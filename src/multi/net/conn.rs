@@ -115,8 +115,16 @@ impl BytesConn {
         stream::wait_readable(self.fd.as_fd(), Some(limit))
     }
 
+    /// As [`Self::recv_bytes`], but into `message`, whose memory is used again.
+    pub(in crate::multi) fn recv_to(&mut self, message: &mut Vec<u8>, max: usize) -> Result<(), RecvBytesError> {
+        message.clear();
+        message.extend_from_slice(self.recv_borrowed(max)?);
+        self.frames.tidy();
+        Ok(())
+    }
+
     /// As [`Self::recv_bytes`], but the message stays in this connection's own buffer.
-    pub(in crate::multi) fn recv_borrowed(&mut self, max: usize) -> Result<&[u8], RecvBytesError> {
+    fn recv_borrowed(&mut self, max: usize) -> Result<&[u8], RecvBytesError> {
         let max = max.min(MAX_MESSAGE);
         if self.read_closed {
             return Err(RecvBytesError::ReadClosed);

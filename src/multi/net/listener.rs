@@ -13,7 +13,7 @@ use super::connect::is_ours;
 use super::error::AcceptError;
 use super::handshake::{self, HANDSHAKE_LIMIT};
 use super::key::AuthKey;
-use crate::sys::unix_socket::Listener as PathListener;
+use crate::sys::unix_socket::{Listener as PathListener, SocketFile};
 use crate::sys::{random, stream};
 
 /// How often a new name in the temp directory is tried: each has 64 random bits, so a second try is a wonder.
@@ -100,13 +100,25 @@ impl Listener {
     /// # Errors
     /// [`AcceptError::Io`]: what accept(2) answered.
     pub fn accept_raw(&self) -> Result<Incoming, AcceptError> {
-        let failed = |source| AcceptError::Io { peer: format!("a client at {}", self.address), source };
         loop {
-            stream::wait_readable(self.as_fd(), None).map_err(failed)?;
-            if let Some((fd, peer)) = self.next().map_err(failed)? {
-                return Ok(Incoming { fd, peer, key: self.key.clone(), limit: self.limit });
+            stream::wait_readable(self.as_fd(), None).map_err(|error| self.failed(error))?;
+            if let Some(incoming) = self.try_accept_raw()? {
+                return Ok(incoming);
             }
         }
+    }
+
+    /// As [`Self::accept_raw`], without waiting.
+    ///
+    /// # Errors
+    /// As [`Self::accept_raw`].
+    pub fn try_accept_raw(&self) -> Result<Option<Incoming>, AcceptError> {
+        let next = self.next().map_err(|error| self.failed(error))?;
+        Ok(next.map(|(fd, peer)| Incoming { fd, peer, key: self.key.clone(), limit: self.limit }))
+    }
+
+    fn failed(&self, source: io::Error) -> AcceptError {
+        AcceptError::Io { peer: format!("a client at {}", self.address), source }
     }
 
     /// The next client, if one waits.
@@ -140,10 +152,12 @@ impl Listener {
         self.address.clone()
     }
 
-    /// Closes this process's copy, as after a fork that has given the listener to a child; the file stays for that one to remove.
-    pub(in crate::multi) fn leave_to_child(self) {
-        if let Socket::Path(listener) = self.socket {
-            listener.close_and_keep_file();
+    /// Closes this process's copy, as after a fork that has given the listener to a child; with the file, if it has one, which the
+    /// child removes when it ends by itself.
+    pub(in crate::multi) fn leave_to_child(self) -> Option<SocketFile> {
+        match self.socket {
+            Socket::Path(listener) => Some(listener.into_file()),
+            Socket::Abstract(_) | Socket::Tcp(_) => None,
         }
     }
 }
