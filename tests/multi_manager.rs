@@ -528,15 +528,21 @@ fn threads_of_a_client_ask_at_the_same_time() {
 
 /// Prints what a request costs. (Python 3.13: 26 to 32 us.)
 fn the_price_of_setting_a_key() {
-    const COUNT: u32 = 20_000;
+    const COUNT: u32 = 1000;
     for address in [Addr::Auto, tcp()] {
         let manager = Manager::builder().address(address.clone()).start().unwrap();
         let dict = manager.dict::<String, i64>().unwrap();
-        let begin = Instant::now();
-        for i in 0..COUNT {
-            dict.insert("key".into(), i.into()).unwrap();
-        }
-        println!("{address}: {:?} a dict set", begin.elapsed() / COUNT);
+        // The best of some: others use this machine, too.
+        let batch = |_| {
+            let begin = Instant::now();
+            for i in 0..COUNT {
+                dict.insert("key".into(), i.into()).unwrap();
+            }
+            begin.elapsed() / COUNT
+        };
+        let mut batches: Vec<Duration> = (0..20).map(batch).collect();
+        batches.sort();
+        println!("{address}: {:?} at best, {:?} in the middle for a dict set", batches[0], batches[10]);
     }
 }
 

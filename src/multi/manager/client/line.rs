@@ -19,7 +19,7 @@ pub(super) struct Line {
 impl Line {
     /// Opens the conversation on a fresh connection; with the server's number. Says how it broke.
     pub(super) fn open(mut conn: BytesConn, session: SessionToken) -> Result<(Self, u64), String> {
-        conn.read_ahead(AHEAD);
+        conn.make_eager(AHEAD);
         let mut line = Self { conn: OwnedHere::new(conn), inbox: Vec::new(), outbox: Vec::new() };
         line.send(SERVER, Op::Open { session })?;
         match line.receive()? {

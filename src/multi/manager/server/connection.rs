@@ -20,7 +20,7 @@ enum Next {
 
 /// Serves one client until it hangs up, sends what makes no sense, or ends the server.
 pub(super) fn serve(shared: &Shared, mut conn: BytesConn) {
-    conn.read_ahead(AHEAD);
+    conn.make_eager(AHEAD);
     let (mut inbox, mut outbox) = (Vec::new(), Vec::new());
     let Some(token) = greet(shared, &mut conn, &mut inbox, &mut outbox) else { return };
     // However this thread ends, a panic included.
