@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "multi_manager/deaths.rs"]
+mod deaths;
+#[path = "multi_manager/limits.rs"]
+mod limits;
 mod support;
 
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use pinring::multi::{
     Addr, AuthKey, Manager, ManagerError, ManagerStats, RArray, RBarrier, RDict, REvent, RList, RLock, RNamespace,
     RQueue, RSemaphore, RService, RValue, Service, ServiceError, answer, connect,
@@ -284,121 +289,6 @@ fn w21_four_processes_lose_no_update() {
     assert_eq!((value.get().unwrap(), list.get(0).unwrap()), (400, Some(400)));
 }
 
-fn a_client_killed_with_a_lock_frees_it_and_the_next_holder_is_told() {
-    for address in [Addr::Auto, tcp()] {
-        let manager = Manager::builder().address(address).start().unwrap();
-        let lock = manager.lock().unwrap();
-        let child = holder(&manager, || Box::new(lock.acquire().unwrap()));
-        assert!(lock.try_acquire().unwrap().is_none());
-        let begin = Instant::now();
-        child.kill();
-        let guard = lock.acquire_timeout(SOON).unwrap();
-        assert!(guard.owner_died() && begin.elapsed() < SOON);
-        drop(guard);
-        assert!(!lock.acquire().unwrap().owner_died());
-        drop(lock);
-        must_be_empty(&manager);
-    }
-}
-
-/// A socket that is open in two processes does not close with the first.
-fn a_client_killed_with_a_lock_frees_it_though_it_has_a_living_child() {
-    let manager = Manager::start().unwrap();
-    let lock = manager.lock().unwrap();
-    let pid = manager.value(0i32).unwrap();
-    let child = holder(&manager, || {
-        let guard = lock.acquire().unwrap();
-        // Raw: not even the house's own fork closes anything for it.
-        // SAFETY: this process has one thread.
-        match unsafe { nix::unistd::fork() }.unwrap() {
-            nix::unistd::ForkResult::Child => {
-                drop(guard);
-                std::thread::sleep(Duration::from_secs(3));
-                pinring::sys::fork::exit_now(0)
-            }
-            nix::unistd::ForkResult::Parent { child } => pid.set(child.as_raw()).unwrap(),
-        }
-        Box::new(guard)
-    });
-    assert!(lock.try_acquire().unwrap().is_none());
-    child.kill();
-    assert!(lock.acquire_timeout(SOON).unwrap().owner_died());
-    assert!(pinring::sys::signal::exists(pid.get().unwrap()));
-    pinring::sys::signal::kill_hard(pid.get().unwrap()).unwrap();
-}
-
-fn a_client_killed_with_permits_gives_them_back() {
-    let manager = Manager::start().unwrap();
-    let semaphore = manager.semaphore(2).unwrap();
-    let child = holder(&manager, || Box::new((semaphore.acquire().unwrap(), semaphore.acquire().unwrap())));
-    assert_eq!(semaphore.free().unwrap(), 0);
-    child.kill();
-    drop(semaphore.acquire_timeout(SOON).unwrap());
-    assert_eq!(semaphore.free().unwrap(), 2);
-    drop(semaphore);
-    must_be_empty(&manager);
-}
-
-fn a_client_killed_in_a_barrier_breaks_it_and_a_reset_makes_it_whole() {
-    let manager = Manager::start().unwrap();
-    let barrier = manager.barrier(3).unwrap();
-    let dying = forked(&[], || drop(barrier.wait()));
-    let others: Vec<Forked> =
-        (0..1).map(|_| forked(&[], || assert!(matches!(barrier.wait(), Err(ManagerError::Broken { .. }))))).collect();
-    soon("two wait", || barrier.waiting().unwrap() == 2);
-    let begin = Instant::now();
-    dying.kill();
-    others.into_iter().for_each(Forked::must_succeed);
-    assert!(begin.elapsed() < SOON && barrier.is_broken().unwrap());
-    assert!(matches!(barrier.wait(), Err(ManagerError::Broken { .. })));
-    barrier.reset().unwrap();
-    let all: Vec<Forked> = (0..2).map(|_| forked(&[], || assert!(barrier.wait().unwrap() < 3))).collect();
-    barrier.wait_timeout(Duration::from_secs(5)).unwrap();
-    all.into_iter().for_each(Forked::must_succeed);
-    assert!(matches!(barrier.wait_timeout(Duration::from_millis(5)), Err(ManagerError::Timeout { .. })));
-    assert!(barrier.is_broken().unwrap());
-    drop(barrier);
-    must_be_empty(&manager);
-}
-
-fn a_client_killed_while_it_waits_takes_nothing_with_it() {
-    let manager = Manager::start().unwrap();
-    let (queue, lock, event) = (manager.queue::<u32>(4).unwrap(), manager.lock().unwrap(), manager.event().unwrap());
-    let guard = lock.acquire().unwrap();
-    let dying: Vec<Forked> = vec![
-        forked(&[], || drop(queue.get())),
-        forked(&[], || drop(lock.acquire())),
-        forked(&[], || drop(event.wait())),
-    ];
-    std::thread::sleep(Duration::from_millis(50));
-    dying.into_iter().for_each(Forked::kill);
-    queue.put(&7).unwrap();
-    drop(guard);
-    event.set().unwrap();
-    assert_eq!(queue.get_timeout(SOON).unwrap(), 7);
-    drop(lock.acquire_timeout(SOON).unwrap());
-    drop((queue, lock, event));
-    must_be_empty(&manager);
-}
-
-fn a_client_killed_with_proxies_frees_their_objects_and_a_name_keeps_its_own() {
-    let manager = Manager::start().unwrap();
-    for _ in 0..20 {
-        let child = holder(&manager, || {
-            let list = manager.list::<u8>().unwrap();
-            manager.publish("kept", &list).unwrap();
-            list.push(1).unwrap();
-            Box::new((0..10).map(|_| manager.dict::<u8, u8>().unwrap()).collect::<Vec<_>>())
-        });
-        assert!(manager.stats().unwrap().objects >= 11);
-        child.kill();
-        soon("only the named one is left", || manager.stats().unwrap().objects == 1);
-    }
-    assert_eq!(manager.lookup::<RList<u8>>("kept").unwrap().to_vec().unwrap(), [1]);
-    assert!(manager.withdraw("kept").unwrap());
-    must_be_empty(&manager);
-}
-
 fn a_dropped_proxy_frees_its_object_and_a_clone_keeps_it() {
     let manager = Manager::start().unwrap();
     let value = manager.value(1).unwrap();
@@ -410,102 +300,6 @@ fn a_dropped_proxy_frees_its_object_and_a_clone_keeps_it() {
     assert_eq!((clone.get().unwrap(), manager.stats().unwrap().objects), (1, 1));
     drop(clone);
     assert_eq!(manager.stats().unwrap().objects, 0);
-}
-
-fn a_killed_server_is_told_to_all_within_a_second_and_another_at_its_place_is_not_it() {
-    for address in [Addr::Auto, tcp()] {
-        let manager = Manager::builder().address(address).authkey(key()).start().unwrap();
-        let address = manager.address();
-        let (queue, value) = (manager.queue::<u8>(1).unwrap(), manager.value(1).unwrap());
-        let waits = forked(&[], || assert!(matches!(queue.get(), Err(ManagerError::ServerDied { .. }))));
-        std::thread::sleep(Duration::from_millis(50));
-        let begin = Instant::now();
-        pinring::sys::signal::kill_hard(manager.pid().unwrap()).unwrap();
-        let error = value.get().unwrap_err();
-        assert!(matches!(error, ManagerError::ServerDied { .. }), "{error}");
-        assert!(error.to_string().contains(&address.to_string()), "{error}");
-        waits.must_succeed();
-        assert!(begin.elapsed() < SOON);
-        let other = Manager::builder().address(address.clone()).authkey(key()).start().unwrap();
-        let of_other = other.value(2).unwrap();
-        assert!(matches!(value.get(), Err(ManagerError::ServerDied { .. })));
-        assert!(matches!(manager.shutdown(), Err(ManagerError::ServerDied { .. })));
-        assert_eq!(of_other.get().unwrap(), 2);
-        if let Addr::Unix(path) = &address {
-            assert!(path.exists());
-        }
-    }
-}
-
-fn garbage_on_the_wire_closes_that_connection_only() {
-    let mut random = support::Random::new();
-    let limit = Duration::from_millis(200);
-    let manager = Manager::builder().authkey(key()).handshake_limit(limit).start().unwrap();
-    let value = manager.value(1).unwrap();
-    let Addr::Unix(path) = manager.address() else { panic!() };
-    for round in 0..200u64 {
-        let bytes: Vec<u8> = (0..random.below(300)).map(|_| random.next().to_le_bytes()[0]).collect();
-        if round % 4 == 0 {
-            let mut stranger = UnixStream::connect(&path).unwrap();
-            let _ = std::io::Write::write_all(&mut stranger, &bytes);
-            continue;
-        }
-        let mut conn = connect(&manager.address(), &key(), SOON).unwrap();
-        if round % 4 > 1 {
-            // Opens as a client does, and then goes mad.
-            let open: Vec<u8> = [&[0, 0][..], &[7; 16]].concat();
-            conn.send_bytes(&open).unwrap();
-            conn.recv_bytes(100).unwrap();
-        }
-        for part in bytes.chunks(20) {
-            let _ = conn.send_bytes(part);
-        }
-        if round % 4 == 3 {
-            // A length that nothing follows.
-            let fd = std::os::fd::AsFd::as_fd(&conn).try_clone_to_owned().unwrap();
-            let _ = std::io::Write::write_all(&mut UnixStream::from(fd), &u32::MAX.to_be_bytes());
-        }
-    }
-    assert_eq!(value.get().unwrap(), 1);
-    drop(value);
-    soon("the mad ones have gone", || manager.stats().unwrap().clients == 1);
-    manager.shutdown().unwrap();
-}
-
-fn silent_clients_do_not_hold_up_the_others() {
-    let manager = Manager::builder().address(tcp()).start().unwrap();
-    let Addr::Tcp(address) = manager.address() else { panic!() };
-    let _silent: Vec<_> = (0..20).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
-    let begin = Instant::now();
-    let other = Manager::connect(&manager.address(), &manager.authkey()).unwrap();
-    assert_eq!(other.value(3).unwrap().get().unwrap(), 3);
-    assert!(begin.elapsed() < SOON);
-}
-
-fn more_connections_than_allowed_are_refused_and_the_others_go_on() {
-    let manager = Manager::builder().max_connections(2).start().unwrap();
-    let value = manager.value(1).unwrap();
-    let second = Manager::connect(&manager.address(), &manager.authkey()).unwrap();
-    let third = Manager::connect(&manager.address(), &manager.authkey());
-    assert!(matches!(third, Err(ManagerError::Connect(_))), "{third:?}");
-    drop(second);
-    soon("there is room again", || Manager::connect(&manager.address(), &manager.authkey()).is_ok());
-    assert_eq!(value.get().unwrap(), 1);
-}
-
-fn messages_of_16_mib_pass_and_too_long_ones_are_refused() {
-    let manager = Manager::start().unwrap();
-    let value = manager.value(vec![7u8; 16 << 20]).unwrap();
-    assert_eq!(value.get().unwrap().len(), 16 << 20);
-    drop(value);
-    drop(manager);
-    let manager = Manager::builder().max_message(1000).start().unwrap();
-    let list = manager.list::<Vec<u8>>().unwrap();
-    for _ in 0..5 {
-        list.push(vec![1; 300]).unwrap();
-    }
-    assert!(matches!(list.to_vec(), Err(ManagerError::TooLarge { .. })));
-    assert!(matches!(list.push(vec![1; 1100]), Err(ManagerError::Disconnected { .. } | ManagerError::NotFound(_))));
 }
 
 fn threads_of_a_client_ask_at_the_same_time() {
@@ -524,6 +318,77 @@ fn threads_of_a_client_ask_at_the_same_time() {
     let stats = manager.stats().unwrap();
     assert_eq!((stats.objects, stats.clients), (2, 1));
     soon("all threads have gone", || pinring::sys::fork::thread_count() == Some(1));
+}
+
+fn a_server_that_is_a_program_of_its_own_serves_until_it_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = Addr::Unix(dir.path().join("forever.sock"));
+    let server = forked(&[], || {
+        Manager::builder().address(address.clone()).authkey(key()).register::<Account>().serve_forever().unwrap();
+    });
+    let Addr::Unix(path) = &address else { panic!() };
+    soon("the server listens", || path.exists());
+    let manager = Manager::connect(&address, &key()).unwrap();
+    assert_eq!(manager.service::<Account>(&1).unwrap().call::<_, i64>("deposit", &(1i64, 1i64)).unwrap(), 2);
+    assert!(manager.pid().is_none());
+    server.kill();
+    assert!(matches!(manager.stats(), Err(ManagerError::ServerDied { .. })));
+}
+
+/// The child's copies of the parent's manager, proxies and guards do nothing to the parent's.
+fn a_child_may_use_and_drop_what_it_was_forked_with() {
+    let manager = Manager::start().unwrap();
+    let (value, lock) = (manager.value(1).unwrap(), manager.lock().unwrap());
+    let guard = lock.acquire().unwrap();
+    let (started, go_on) = (manager.event().unwrap(), manager.event().unwrap());
+    let other = Manager::start().unwrap();
+    let pid = other.pid().unwrap();
+    let mut mine = Some((other, value.clone(), guard));
+    let child = forked(&[], || {
+        let (value_of_child, theirs) = (value.clone(), mine.take());
+        drop(theirs);
+        value_of_child.set(2).unwrap();
+        started.set().unwrap();
+        go_on.wait().unwrap();
+        assert_eq!(value_of_child.get().unwrap(), 2);
+    });
+    started.wait().unwrap();
+    assert!(lock.is_locked().unwrap());
+    assert!(pinring::sys::signal::exists(pid));
+    drop(mine.take());
+    assert!(!pinring::sys::signal::exists(pid));
+    assert!(!lock.is_locked().unwrap());
+    // What the child uses is leased to it, too.
+    drop(value);
+    go_on.set().unwrap();
+    child.must_succeed();
+    manager.shutdown().unwrap();
+}
+
+fn a32_signals_do_not_disturb_a_client_that_waits() {
+    extern "C" fn nothing(_: i32) {}
+    let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing.
+    unsafe { sigaction(Signal::SIGUSR1, &action) }.unwrap();
+    let manager = Manager::start().unwrap();
+    let (queue, lock) = (manager.queue::<u8>(1).unwrap(), manager.lock().unwrap());
+    let pid = nix::unistd::Pid::this();
+    let child = forked(&[], || {
+        let guard = lock.acquire().unwrap();
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(3));
+            nix::sys::signal::kill(pid, Signal::SIGUSR1).unwrap();
+        }
+        queue.put(&7).unwrap();
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(3));
+            nix::sys::signal::kill(pid, Signal::SIGUSR1).unwrap();
+        }
+        drop(guard);
+    });
+    assert_eq!(queue.get().unwrap(), 7);
+    assert!(!lock.acquire().unwrap().owner_died());
+    child.must_succeed();
 }
 
 /// Prints what a request costs. (Python 3.13: 26 to 32 us.)
@@ -547,7 +412,7 @@ fn the_price_of_setting_a_key() {
 }
 
 fn main() -> std::process::ExitCode {
-    macro_rules! all { ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name as fn())),*] } }
+    macro_rules! all { ($($name:path),* $(,)?) => { &[$((stringify!($name), $name as fn())),*] } }
     support::run(
         all![
             a84_every_type_is_used_from_a_child,
@@ -558,19 +423,22 @@ fn main() -> std::process::ExitCode {
             a_process_with_threads_is_refused,
             sigint_does_not_end_a_server,
             w21_four_processes_lose_no_update,
-            a_client_killed_with_a_lock_frees_it_and_the_next_holder_is_told,
-            a_client_killed_with_a_lock_frees_it_though_it_has_a_living_child,
-            a_client_killed_with_permits_gives_them_back,
-            a_client_killed_in_a_barrier_breaks_it_and_a_reset_makes_it_whole,
-            a_client_killed_while_it_waits_takes_nothing_with_it,
-            a_client_killed_with_proxies_frees_their_objects_and_a_name_keeps_its_own,
+            deaths::a_client_killed_with_a_lock_frees_it_and_the_next_holder_is_told,
+            deaths::a_client_killed_with_a_lock_frees_it_though_it_has_a_living_child,
+            deaths::a_client_killed_with_permits_gives_them_back,
+            deaths::a_client_killed_in_a_barrier_breaks_it_and_a_reset_makes_it_whole,
+            deaths::a_client_killed_while_it_waits_takes_nothing_with_it,
+            deaths::a_client_killed_with_proxies_frees_their_objects_and_a_name_keeps_its_own,
             a_dropped_proxy_frees_its_object_and_a_clone_keeps_it,
-            a_killed_server_is_told_to_all_within_a_second_and_another_at_its_place_is_not_it,
-            garbage_on_the_wire_closes_that_connection_only,
-            silent_clients_do_not_hold_up_the_others,
-            more_connections_than_allowed_are_refused_and_the_others_go_on,
-            messages_of_16_mib_pass_and_too_long_ones_are_refused,
+            deaths::a_killed_server_is_told_to_all_within_a_second_and_another_at_its_place_is_not_it,
+            limits::garbage_on_the_wire_closes_that_connection_only,
+            limits::silent_clients_do_not_hold_up_the_others,
+            limits::more_connections_than_allowed_are_refused_and_the_others_go_on,
+            limits::messages_of_16_mib_pass_and_too_long_ones_are_refused,
             threads_of_a_client_ask_at_the_same_time,
+            a_server_that_is_a_program_of_its_own_serves_until_it_is_killed,
+            a_child_may_use_and_drop_what_it_was_forked_with,
+            a32_signals_do_not_disturb_a_client_that_waits,
             the_price_of_setting_a_key,
         ],
         30,

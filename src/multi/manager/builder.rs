@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::access::Manager;
 use super::client::Client;
 use super::error::ManagerError;
-use super::manager::Manager;
 use super::process::ServerProcess;
 use super::server::{Server, Settings};
 use super::service::{Registration, Service};

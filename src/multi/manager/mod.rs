@@ -4,19 +4,19 @@
 //! bytes that serde and postcard make of declared types, so a peer can send a wrong value but run nothing. Nobody who dies takes
 //! anything along: the server notices the end of a client's connections and frees what it held.
 
+mod access;
 mod builder;
 mod client;
 mod error;
-mod manager;
 mod process;
 mod proxy;
 mod server;
 mod service;
 mod wire;
 
+pub use access::Manager;
 pub use builder::ManagerBuilder;
 pub use error::ManagerError;
-pub use manager::Manager;
 pub use proxy::{
     Proxy, RArray, RBarrier, RDict, REvent, RList, RLock, RLockGuard, RNamespace, RPermit, RQueue, RSemaphore,
     RService, RValue, Wire,

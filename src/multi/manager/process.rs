@@ -9,6 +9,8 @@ use super::server::{Server, Settings};
 use super::wire::{Op, SessionToken};
 use crate::multi::net::Listener;
 use crate::process::{Child, ExitCause, Identity, codes, spawn};
+use crate::sys::at_fork::OwnedHere;
+use crate::sys::pidfd::PidFd;
 use crate::sys::unix_socket::SocketFile;
 use crate::sys::wait::{self, Ended};
 use crate::sys::{fork, stderr, stream};
@@ -18,7 +20,8 @@ const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// A forked server. Dropped, it is killed; in a forked child that has a copy, nothing happens.
 pub(super) struct ServerProcess {
-    child: Child,
+    pid: i32,
+    pidfd: OwnedHere<PidFd>,
     token: SessionToken,
     parent: i32,
     reaped: bool,
@@ -46,11 +49,12 @@ impl ServerProcess {
         // Without a child the drop of the listener removes the file.
         let child = child?;
         let file = listener.and_then(Listener::leave_to_child);
-        Ok(Self { child, token, parent: fork::own_pid(), reaped: false, file })
+        let Child { pid, pidfd } = child;
+        Ok(Self { pid, pidfd: OwnedHere::new(pidfd), token, parent: fork::own_pid(), reaped: false, file })
     }
 
     pub(super) fn pid(&self) -> i32 {
-        self.child.pid
+        self.pid
     }
 
     /// Whether this process has forked it.
@@ -81,9 +85,9 @@ impl ServerProcess {
         let until = Instant::now() + limit;
         loop {
             let rest = until.saturating_duration_since(Instant::now());
-            // An error leaves the waiting to the reaping below.
-            let _ = stream::wait_readable(self.child.pidfd.as_fd(), Some(rest));
-            match wait::reap(self.child.pid) {
+            // Nobody else's child; and an error leaves the waiting to the reaping below.
+            let _ = stream::wait_readable(self.pidfd.get()?.as_fd(), Some(rest));
+            match wait::reap(self.pid) {
                 Ok(Some(ended)) => {
                     self.reaped = true;
                     return Some(ended);
@@ -106,7 +110,7 @@ impl Drop for ServerProcess {
             return;
         }
         // It may have ended by itself.
-        let _ = self.child.pidfd.kill();
+        self.pidfd.get().into_iter().for_each(|pidfd| drop(pidfd.kill()));
         let _ = self.wait(END_LIMIT);
     }
 }

@@ -170,7 +170,7 @@ pub(super) enum Reply<'a> {
     Many(#[serde(borrow)] Vec<Blob<'a>>),
     Pairs(#[serde(borrow)] Vec<(Blob<'a>, Blob<'a>)>),
     Held { guard: u64, owner_died: bool },
-    Opened { incarnation: u64 },
+    Opened { incarnation: u64, max_message: u64 },
     Stats(Stats),
     Refused(Refusal),
 }

@@ -1,12 +1,12 @@
 //! The connections of this process to one server.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::error::ManagerError;
 use super::super::wire::{Op, Refusal, Reply, SessionToken};
 use super::handle::Target;
-use super::line::Line;
+use super::line::{Broken, Line};
 use crate::multi::net::{AcceptError, Addr, AuthKey, connect};
 use crate::sys::{fork, random};
 
@@ -14,10 +14,14 @@ use crate::sys::{fork, random};
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long it is tried to find out whether a server still lives.
 const PROBE_LIMIT: Duration = Duration::from_millis(500);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(5);
 /// Idle connections that are kept.
 const KEPT: usize = 16;
 
 /// The way to one server.
+///
+/// A child may be forked at any time while no other thread is in here; the house forks from processes of one thread only.
 pub(in super::super) struct Client {
     address: Addr,
     key: AuthKey,
@@ -61,13 +65,12 @@ impl Client {
         read: impl FnOnce(Reply<'_>) -> Option<R>,
     ) -> Result<R, ManagerError> {
         let mut line = self.take(target)?;
-        let answered = match line.send(target.id, op) {
-            Ok(()) => line.receive(),
-            // A server that refuses a message for its length closes; it may have left a word.
-            Err(reason) => Err(reason),
-        };
-        let result = match answered {
-            Err(reason) => {
+        let sent = line.send(target.id, op);
+        let result = match sent.and_then(|()| line.receive()) {
+            Err(Broken::TooLong { len, max }) => {
+                Err(ManagerError::TooLarge { object: self.name(target), len: len as u64, max: max as u64 })
+            }
+            Err(Broken::Lost(reason)) => {
                 // Never asked again by itself: it may have been done.
                 drop(line);
                 return Err(self.lost(target, reason));
@@ -121,15 +124,17 @@ impl Client {
         }
         let (session, expected) = (pool.session, pool.incarnation);
         drop(pool);
-        let died = || ManagerError::ServerDied { address: self.address.to_string(), object: self.name(target) };
         let conn = connect(&self.address, &self.key, CONNECT_LIMIT).map_err(|error| match error {
             AcceptError::Auth { .. } => ManagerError::Auth { address: self.address.to_string() },
-            AcceptError::Io { .. } if expected.is_some() => died(),
+            other if expected.is_some() => self.lost(target, other.to_string()),
             other => ManagerError::Connect(other),
         })?;
-        let (line, incarnation) = Line::open(conn, session).map_err(|reason| self.lost(target, reason))?;
+        let (line, incarnation) = Line::open(conn, session).map_err(|broken| match broken {
+            Broken::Lost(reason) => self.lost(target, reason),
+            Broken::TooLong { .. } => self.lost(target, "it takes no request at all".to_owned()),
+        })?;
         if expected.is_some_and(|expected| expected != incarnation) {
-            return Err(died());
+            return Err(ManagerError::ServerDied { address: self.address.to_string(), object: self.name(target) });
         }
         self.lock().incarnation = Some(incarnation);
         Ok(line)
@@ -142,23 +147,37 @@ impl Client {
     /// A connection has broken: because the server is no more?
     fn lost(&self, target: Target, reason: String) -> ManagerError {
         let (address, object) = (self.address.to_string(), self.name(target));
+        if self.server_lives() {
+            ManagerError::Disconnected { address, object, reason }
+        } else {
+            ManagerError::ServerDied { address, object }
+        }
+    }
+
+    fn server_lives(&self) -> bool {
         let (expected, session) = {
             let pool = self.lock();
             (pool.incarnation, pool.session)
         };
-        let lives = match connect(&self.address, &self.key, PROBE_LIMIT) {
-            Err(AcceptError::Io { .. }) => false,
-            // Slow, or full: alive in any case.
-            Err(_) => true,
-            Ok(conn) => match Line::open(conn, session) {
-                Err(_) => true,
-                Ok((_, incarnation)) => expected.is_none_or(|expected| expected == incarnation),
-            },
-        };
-        if lives {
-            ManagerError::Disconnected { address, object, reason }
-        } else {
-            ManagerError::ServerDied { address, object }
+        let until = Instant::now() + PROBE_LIMIT;
+        loop {
+            match connect(&self.address, &self.key, PROBE_LIMIT) {
+                // Nobody listens.
+                Err(AcceptError::Io { .. }) => return false,
+                // A process that is dying closes one socket after the other.
+                Err(AcceptError::Closed { .. }) => {}
+                // Slow: alive in any case. Or of another key: not the one we know.
+                Err(error) => return !matches!(error, AcceptError::Auth { .. }),
+                Ok(conn) => {
+                    if let Ok((_, incarnation)) = Line::open(conn, session) {
+                        return expected.is_none_or(|expected| expected == incarnation);
+                    }
+                }
+            }
+            if Instant::now() >= until {
+                return true;
+            }
+            std::thread::sleep(PAUSE);
         }
     }
 

@@ -16,6 +16,7 @@ pub struct RArray<T> {
 
 proxy!(RArray<T>, "array");
 
+#[allow(clippy::needless_pass_by_value, reason = "as with a array of one's own, the caller is done with what goes in")]
 impl<T: Wire> RArray<T> {
     /// The value at `index`, if it is inside.
     ///

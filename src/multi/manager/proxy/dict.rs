@@ -21,6 +21,7 @@ pub struct RDict<K, V> {
 
 proxy!(RDict<K, V>, "dict");
 
+#[allow(clippy::needless_pass_by_value, reason = "as with a dict of one's own, the caller is done with what goes in")]
 impl<K: Wire + Ord, V: Wire> RDict<K, V> {
     /// Puts a value under `key` and returns what was there.
     ///

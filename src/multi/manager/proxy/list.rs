@@ -17,6 +17,7 @@ pub struct RList<T> {
 
 proxy!(RList<T>, "list");
 
+#[allow(clippy::needless_pass_by_value, reason = "as with a list of one's own, the caller is done with what goes in")]
 impl<T: Wire> RList<T> {
     /// Adds a value at the end.
     ///

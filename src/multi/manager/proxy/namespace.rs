@@ -25,6 +25,10 @@ struct Typed<'a> {
     value: Blob<'a>,
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "as with a namespace of one's own, the caller is done with what goes in"
+)]
 impl RNamespace {
     /// Sets `name` to a value of any type.
     ///

@@ -16,6 +16,7 @@ pub struct RValue<T> {
 
 proxy!(RValue<T>, "value");
 
+#[allow(clippy::needless_pass_by_value, reason = "as with a value of one's own, the caller is done with what goes in")]
 impl<T: Wire> RValue<T> {
     /// What it is.
     ///

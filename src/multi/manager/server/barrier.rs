@@ -56,7 +56,7 @@ impl Barrier {
                 // Unless the round has ended since.
                 self.gate.change(|state| {
                     if round.get().is_none() {
-                        state.fail()
+                        state.fail();
                     }
                 });
                 Err(refusal)

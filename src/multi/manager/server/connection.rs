@@ -11,6 +11,9 @@ use crate::multi::net::BytesConn;
 /// How much is read at once: a small request with its length.
 const AHEAD: usize = 4096;
 
+/// Memory that a connection keeps for its next message.
+const KEPT: usize = 64 << 10;
+
 /// What comes after an answer.
 enum Next {
     Go,
@@ -30,7 +33,13 @@ pub(super) fn serve(shared: &Shared, mut conn: BytesConn) {
         let Some(request) = read::<Request<'_>>(&inbox) else { return };
         match turn(shared, &guard.session, &mut conn, &request, &mut outbox) {
             None => return,
-            Some(Next::Go) => {}
+            Some(Next::Go) => {
+                // What a large message needed is given back.
+                inbox.clear();
+                inbox.shrink_to(KEPT);
+                outbox.clear();
+                outbox.shrink_to(KEPT);
+            }
             Some(Next::Stop) => return shared.stop.ring(),
         }
     }
@@ -51,7 +60,7 @@ impl Drop for Opened<'_> {
 fn greet(shared: &Shared, conn: &mut BytesConn, inbox: &mut Vec<u8>, outbox: &mut Vec<u8>) -> Option<SessionToken> {
     conn.recv_to(inbox, shared.max_message).ok()?;
     let Request { object: SERVER, op: Op::Open { session } } = read(inbox)? else { return None };
-    write(&Reply::Opened { incarnation: shared.incarnation }, outbox).ok()?;
+    write(&Reply::Opened { incarnation: shared.incarnation, max_message: shared.max_message as u64 }, outbox).ok()?;
     conn.send_bytes(outbox).ok()?;
     Some(session)
 }

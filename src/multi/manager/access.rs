@@ -180,6 +180,7 @@ impl Manager {
 
 /// New objects. Each fails only if the server is not to be reached.
 #[allow(clippy::missing_errors_doc, reason = "said once, above")]
+#[allow(clippy::needless_pass_by_value, reason = "as with a value of one's own, the caller is done with what goes in")]
 impl Manager {
     /// A value, at first `value`.
     pub fn value<T: Wire>(&self, value: T) -> Result<RValue<T>, ManagerError> {
