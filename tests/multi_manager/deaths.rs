@@ -143,3 +143,40 @@ pub(super) fn a_killed_server_is_told_to_all_within_a_second_and_another_at_its_
         }
     }
 }
+
+/// At any moment of anything a client does.
+pub(super) fn of_200_clients_killed_at_random_moments_nothing_is_left_and_no_item_comes_twice() {
+    let mut random = support::Random::new();
+    let manager = Manager::start().unwrap();
+    let (lock, semaphore) = (manager.lock().unwrap(), manager.semaphore(2).unwrap());
+    let (queue, dict) = (manager.queue::<u64>(3).unwrap(), manager.dict::<u8, u64>().unwrap());
+    let mut last_seen = 0;
+    for round in 1..=200u64 {
+        let address = manager.address();
+        let key = manager.authkey();
+        let child = forked(&[], || {
+            let own = Manager::connect(&address, &key).unwrap();
+            for step in 0.. {
+                let _private = own.list::<u8>().unwrap();
+                let _permit = semaphore.acquire().unwrap();
+                let _guard = lock.acquire().unwrap();
+                dict.insert(0, round).unwrap();
+                let _ = queue.try_put(&((round << 32) + step)).unwrap();
+            }
+        });
+        std::thread::sleep(Duration::from_micros(random.below(8000)));
+        // Beside the living as beside the dead.
+        while let Some(item) = queue.try_get().unwrap() {
+            assert!(item > last_seen, "{item:#x} after {last_seen:#x}");
+            last_seen = item;
+        }
+        child.kill();
+        drop(lock.acquire_timeout(SOON).unwrap());
+        soon("both permits are back", || semaphore.free().unwrap() == 2);
+        soon("the client has gone", || manager.stats().unwrap().clients == 1);
+        assert_eq!(manager.stats().unwrap().objects, 4);
+    }
+    assert!(dict.get(&0).unwrap().is_some() && last_seen > 0);
+    drop((lock, semaphore, queue, dict));
+    must_be_empty(&manager);
+}
