@@ -310,6 +310,7 @@ fn main() -> std::process::ExitCode {
             deaths::a_client_killed_while_it_waits_takes_nothing_with_it,
             deaths::a_client_killed_with_proxies_frees_their_objects_and_a_name_keeps_its_own,
             deaths::of_200_clients_killed_at_random_moments_nothing_is_left_and_no_item_comes_twice,
+            deaths::a_server_dies_with_the_process_that_started_it_and_its_place_can_be_had_again,
             a_dropped_proxy_frees_its_object_and_a_clone_keeps_it,
             deaths::a_killed_server_is_told_to_all_within_a_second_and_another_at_its_place_is_not_it,
             limits::garbage_on_the_wire_closes_that_connection_only,

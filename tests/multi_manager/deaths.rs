@@ -180,3 +180,22 @@ pub(super) fn of_200_clients_killed_at_random_moments_nothing_is_left_and_no_ite
     drop((lock, semaphore, queue, dict));
     must_be_empty(&manager);
 }
+
+pub(super) fn a_server_dies_with_the_process_that_started_it_and_its_place_can_be_had_again() {
+    let manager = Manager::start().unwrap();
+    let pid = manager.value(0i32).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let address = Addr::Unix(dir.path().join("second.sock"));
+    let child = holder(&manager, || {
+        let second = Manager::builder().address(address.clone()).authkey(key()).start().unwrap();
+        pid.set(second.pid().unwrap()).unwrap();
+        Box::new(second)
+    });
+    let client = Manager::connect(&address, &key()).unwrap();
+    let pid = pid.get().unwrap();
+    assert!(pinring::sys::signal::exists(pid));
+    child.kill();
+    soon("the second server is gone", || matches!(client.stats(), Err(ManagerError::ServerDied { .. })));
+    // What it left is a dead file.
+    Manager::builder().address(address).start().unwrap().shutdown().unwrap();
+}

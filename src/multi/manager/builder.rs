@@ -68,6 +68,7 @@ impl ManagerBuilder {
     }
 
     /// How many connections there may be at a time: 1024 otherwise. Each costs a thread; more are hung up on.
+    /// Strangers who have not proved their key count as long as they may take for it.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self

@@ -183,7 +183,8 @@ impl BytesConn {
             if begin.elapsed() > LOOK {
                 self.eager = Eager::Calm;
             }
-            // Where there are more at work than cores, the peer may need this one.
+            // Where there are more at work than cores, the peer may need this one; and who looks all the time is in the way of who
+            // writes (measured: 5.6 instead of 4.4 us a request when it yields at every fourth look only).
             std::thread::yield_now();
         }
         let count = stream::receive(self.fd.as_fd(), space)?;

@@ -210,10 +210,6 @@ impl Client {
 }
 
 fn put_back(pool: &mut Pool, mut line: Line) {
-    // Taken before a fork by a thread that is not here: of no use.
-    if pool.pid != fork::own_pid() {
-        return;
-    }
     let told = pool.released.drain(..).all(|id| line.send(id, Op::Release).is_ok());
     // A broken one is found out by who asks next, or not at all.
     if told && pool.idle.len() < KEPT {
