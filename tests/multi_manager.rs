@@ -295,7 +295,8 @@ fn main() -> std::process::ExitCode {
     macro_rules! all { ($($name:path),* $(,)?) => { &[$((stringify!($name), $name as fn())),*] } }
     support::run(
         all![
-            types::a84_every_type_is_used_from_a_child,
+            types::a84_every_type_that_holds_data_is_used_from_a_child,
+            types::a84_every_type_that_one_waits_for_is_used_from_a_child,
             types::a85_a_missing_key_name_type_or_method_is_a_typed_error,
             a86_one_process_serves_another_puts_a_third_gets_by_address_and_key,
             a87_a_shut_down_server_exits_with_0_and_20_restarts_at_the_same_address_work,

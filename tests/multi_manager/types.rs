@@ -4,18 +4,13 @@
 
 use super::*;
 
-pub(super) fn a84_every_type_is_used_from_a_child() {
+pub(super) fn a84_every_type_that_holds_data_is_used_from_a_child() {
     let manager = Manager::builder().register::<Account>().start().unwrap();
     let value: RValue<f64> = manager.value(1.5).unwrap();
     let array: RArray<i32> = manager.array(0..5).unwrap();
     let list: RList<String> = manager.list().unwrap();
     let dict: RDict<String, Vec<u8>> = manager.dict().unwrap();
     let namespace: RNamespace = manager.namespace().unwrap();
-    let lock: RLock = manager.lock().unwrap();
-    let semaphore: RSemaphore = manager.semaphore(2).unwrap();
-    let event: REvent = manager.event().unwrap();
-    let barrier: RBarrier = manager.barrier(2).unwrap();
-    let queue: RQueue<(u8, String)> = manager.queue(2).unwrap();
     let service: RService<Account> = manager.service(&5).unwrap();
     let child = forked(&[], || {
         assert_eq!(value.update(|old| old * 2.0).unwrap(), 3.0);
@@ -34,6 +29,28 @@ pub(super) fn a84_every_type_is_used_from_a_child() {
         assert!(!dict.compare_exchange(&"n".into(), None, Some(vec![])).unwrap());
         namespace.set("x", 7u16).unwrap();
         namespace.set("y", "text".to_owned()).unwrap();
+        assert_eq!(service.call::<_, i64>("deposit", &(10i64, 2i64)).unwrap(), 25);
+    });
+    child.must_succeed();
+    assert_eq!((value.get().unwrap(), array.to_vec().unwrap()), (3.0, vec![-1, 1, 2, 3, 40]));
+    assert_eq!(list.to_vec().unwrap(), ["a", "c"]);
+    assert_eq!(dict.to_map().unwrap(), [("k".to_owned(), vec![2]), ("n".to_owned(), vec![])].into());
+    assert_eq!(dict.keys().unwrap(), ["k", "n"]);
+    assert_eq!((dict.remove(&"k".into()).unwrap(), dict.contains(&"k".into()).unwrap()), (Some(vec![2]), false));
+    assert_eq!((namespace.get::<u16>("x").unwrap(), namespace.names().unwrap().len()), (Some(7), 2));
+    assert!(matches!(namespace.get::<u32>("y"), Err(ManagerError::TypeMismatch { .. })));
+    assert_eq!(service.call::<_, i64>("deposit", &(0i64, 0i64)).unwrap(), 25);
+    manager.shutdown().unwrap();
+}
+
+pub(super) fn a84_every_type_that_one_waits_for_is_used_from_a_child() {
+    let manager = Manager::start().unwrap();
+    let lock: RLock = manager.lock().unwrap();
+    let semaphore: RSemaphore = manager.semaphore(2).unwrap();
+    let event: REvent = manager.event().unwrap();
+    let barrier: RBarrier = manager.barrier(2).unwrap();
+    let queue: RQueue<(u8, String)> = manager.queue(2).unwrap();
+    let child = forked(&[], || {
         let guard = lock.acquire().unwrap();
         assert!(!guard.owner_died() && lock.try_acquire().unwrap().is_none() && lock.is_locked().unwrap());
         assert!(matches!(lock.acquire_timeout(Duration::from_millis(5)), Err(ManagerError::Timeout { .. })));
@@ -49,7 +66,6 @@ pub(super) fn a84_every_type_is_used_from_a_child() {
         queue.put(&(3, "three".into())).unwrap();
         queue.close().unwrap();
         assert!(matches!(queue.put(&(4, String::new())), Err(ManagerError::Closed { .. })));
-        assert_eq!(service.call::<_, i64>("deposit", &(10i64, 2i64)).unwrap(), 25);
     });
     assert!(!event.wait_timeout(Duration::from_millis(10)).unwrap() && !event.is_set().unwrap());
     event.set().unwrap();
@@ -59,12 +75,8 @@ pub(super) fn a84_every_type_is_used_from_a_child() {
     }
     assert!(matches!(queue.get(), Err(ManagerError::Closed { .. })));
     child.must_succeed();
-    assert_eq!((value.get().unwrap(), array.to_vec().unwrap()), (3.0, vec![-1, 1, 2, 3, 40]));
-    assert_eq!(list.to_vec().unwrap(), ["a", "c"]);
-    assert_eq!(dict.to_map().unwrap(), [("k".to_owned(), vec![2]), ("n".to_owned(), vec![])].into());
-    assert_eq!((namespace.get::<u16>("x").unwrap(), namespace.names().unwrap().len()), (Some(7), 2));
-    assert!(matches!(namespace.get::<u32>("y"), Err(ManagerError::TypeMismatch { .. })));
-    assert_eq!(service.call::<_, i64>("deposit", &(0i64, 0i64)).unwrap(), 25);
+    event.clear().unwrap();
+    assert!(!event.is_set().unwrap());
     manager.shutdown().unwrap();
 }
 
