@@ -10,9 +10,11 @@ mod error;
 mod family;
 mod info;
 mod launcher;
+mod manager;
 mod member;
 #[allow(unsafe_code)]
 mod message;
+mod net;
 mod object;
 #[allow(unsafe_code)]
 mod process;
@@ -29,3 +31,11 @@ pub use family::init;
 pub use info::{ParentProcess, ProcessInfo, active_children, current_process, parent_process};
 pub use message::{Message, Pod, Reader, Serde, Writer, pod};
 pub use process::{Process, ProcessBuilder};
+pub use manager::{
+    Manager, ManagerBuilder, ManagerError, ManagerStats, Proxy, RArray, RBarrier, RDict, REvent, RList, RLock,
+    RLockGuard, RNamespace, RPermit, RQueue, RSemaphore, RService, RValue, Service, ServiceError, Wire, answer,
+};
+pub use net::{
+    AcceptError, Addr, AddrError, AuthKey, BytesConn, HANDSHAKE_LIMIT, Incoming, Listener, MAX_MESSAGE, RecvBytesError,
+    SendBytesError, connect, connect_unauthenticated,
+};

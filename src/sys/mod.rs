@@ -6,6 +6,7 @@
 
 pub mod adjtime;
 pub mod affinity;
+pub mod at_fork;
 pub mod clock;
 pub mod epoll;
 pub mod eventfd;
@@ -26,12 +27,14 @@ pub mod pidfd;
 pub mod pipe;
 pub mod prctl;
 pub mod pty;
+pub mod random;
 pub mod rlimit;
 pub mod sched;
 pub mod signal;
 pub mod socket;
 pub mod statvfs;
 pub mod stderr;
+pub mod stream;
 pub mod termination;
 pub mod termios;
 pub mod timerfd;

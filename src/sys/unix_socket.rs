@@ -32,12 +32,45 @@ pub struct Peer {
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
-    path: PathBuf,
-    file: (u64, u64),
+    file: SocketFile,
 }
 
-/// A backlog that is never filled by people.
-const BACKLOG: i32 = 16;
+/// The name of a socket in the file system. The file is removed when this is dropped, unless somebody has put another there.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64, i64, i64),
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+    }
+
+    /// Leaves the file where it is.
+    pub fn keep(mut self) {
+        // Its drop finds no such file.
+        self.path = PathBuf::new();
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+            // Whoever finds it later will find nobody listening.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The time, too: inodes are used again.
+fn identity(path: &Path) -> io::Result<(u64, u64, i64, i64)> {
+    let meta = std::fs::symlink_metadata(path)?;
+    Ok((meta.dev(), meta.ino(), meta.mtime(), meta.mtime_nsec()))
+}
+
+/// A backlog that neither people nor the processes of one program fill.
+const BACKLOG: i32 = 128;
 /// How often, with a pause of a millisecond, the lock on a folder is asked for.
 const LOCK_TRIES: u32 = 1000;
 
@@ -60,7 +93,7 @@ impl Listener {
         bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
         let meta = std::fs::symlink_metadata(path)?;
         // From here on its drop removes the file.
-        let listener = Self { fd, path: path.to_owned(), file: (meta.dev(), meta.ino()) };
+        let listener = Self { fd, file: SocketFile::of(path)? };
         // A umask has taken bits off.
         let mode = if gid.is_some() { 0o660 } else { 0o600 };
         // A service may not chown at all; as one of that group it need not.
@@ -88,7 +121,12 @@ impl Listener {
 
     /// Where it listens.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.file.path
+    }
+
+    /// Closes it and gives away its file: another process has the same socket and listens on.
+    pub fn into_file(self) -> SocketFile {
+        self.file
     }
 }
 
@@ -135,14 +173,25 @@ fn make_room(path: &Path) -> io::Result<()> {
 /// # Errors
 /// ConnectionRefused or NotFound if nobody listens, PermissionDenied if it is not for us, WouldBlock if the queue stays full.
 pub fn connect(path: &Path, patience: Option<Duration>) -> io::Result<UnixStream> {
-    let address = UnixAddr::new(path)?;
+    connect_to(&UnixAddr::new(path)?, patience)
+}
+
+/// As [`connect`], to a name in the abstract namespace, which no file stands for.
+///
+/// # Errors
+/// As [`connect`].
+pub fn connect_abstract(name: &[u8], patience: Option<Duration>) -> io::Result<UnixStream> {
+    connect_to(&UnixAddr::new_abstract(name)?, patience)
+}
+
+fn connect_to(address: &UnixAddr, patience: Option<Duration>) -> io::Result<UnixStream> {
     let waits = patience.is_some();
     let flags = if waits { SockFlag::SOCK_CLOEXEC } else { SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK };
     let stream = UnixStream::from(socket(AddressFamily::Unix, SockType::Stream, flags, None)?);
     // The kernel has connect(2) wait for as long as a write.
     stream.set_write_timeout(patience)?;
     let connected = loop {
-        match nix::sys::socket::connect(stream.as_raw_fd(), &address) {
+        match nix::sys::socket::connect(stream.as_raw_fd(), address) {
             Err(Errno::EINTR) => {}
             other => break other,
         }
@@ -152,19 +201,13 @@ pub fn connect(path: &Path, patience: Option<Duration>) -> io::Result<UnixStream
     Ok(stream)
 }
 
-fn peer_of(fd: &impl AsFd) -> io::Result<Peer> {
+/// Who is at the other end of `fd`.
+///
+/// # Errors
+/// What getsockopt(2) answered.
+pub fn peer_of(fd: &impl AsFd) -> io::Result<Peer> {
     let credentials = getsockopt(fd, sockopt::PeerCredentials)?;
     Ok(Peer { pid: credentials.pid(), uid: credentials.uid(), gid: credentials.gid() })
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        let ours = std::fs::symlink_metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.file);
-        if ours {
-            // Whoever finds it later will find nobody listening.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
 }
 
 impl AsFd for Listener {
@@ -201,6 +244,12 @@ impl Stream {
     pub fn write(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
         use nix::sys::socket::{MsgFlags, send};
         or_nothing(send(self.0.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL))
+    }
+}
+
+impl From<Stream> for OwnedFd {
+    fn from(stream: Stream) -> Self {
+        stream.0
     }
 }
 

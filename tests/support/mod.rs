@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod forked;
 pub(crate) mod length_file;
 pub(crate) mod nodes;
 pub(crate) mod processes;

@@ -1,0 +1,12 @@
+//! The asking end: connections to one server, and what is asked over them.
+//!
+//! A client is a process: its connections carry one token, by which the server knows whose they are. Each request takes a connection
+//! out of the pool, or makes one, and puts it back; so there are as many as there were threads that asked at the same time. A forked
+//! child has none of its parent's ([`OwnedHere`](crate::sys::at_fork::OwnedHere)) and another token: it is a client of its own.
+
+mod handle;
+mod line;
+mod pool;
+
+pub(super) use handle::{Handle, Target, value};
+pub(super) use pool::Client;
