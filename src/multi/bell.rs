@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::arena::{MEMBERS, Words};
 use super::family;
 use super::word::{Word32, Word64};
-use crate::prim::spin_loop;
+use crate::prim::{Ordering, fence, spin_loop};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::futex;
 
@@ -55,6 +55,9 @@ unsafe impl Words for Bell {}
 impl Bell {
     /// Something has changed that `most` sleepers may be waiting for.
     pub(super) fn ring(&self, most: u32) {
+        // ORDER(multi.bell): SeqCst fence between the change, made before, and our look; who sleeps fences between what it says and its
+        // look, so one of the two sees the other.
+        fence(Ordering::SeqCst);
         let sleepers = self.sleepers.get();
         if sleepers == 0 {
             return;
@@ -99,6 +102,8 @@ impl Bell {
         if self.sleepers.add(2) == u32::MAX - 1 {
             self.sleepers.add(2);
         }
+        // ORDER(multi.bell): SeqCst fence, see `ring`.
+        fence(Ordering::SeqCst);
         rings
     }
 
@@ -109,7 +114,12 @@ impl Bell {
     }
 
     /// Waits until `look` finds something: looks for a little while, then sleeps between looks. `None`: the time is over.
-    pub(super) fn wait<T>(&self, limit: Limit, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    pub(super) fn wait<T>(&self, limit: Limit, look: impl FnMut() -> Option<T>) -> Option<T> {
+        self.wait_with(limit, || {}, look)
+    }
+
+    /// As [`Self::wait`]; before each sleep `ask` has other bells ring this one.
+    pub(super) fn wait_with<T>(&self, limit: Limit, ask: impl Fn(), mut look: impl FnMut() -> Option<T>) -> Option<T> {
         if let Some(found) = look() {
             return Some(found);
         }
@@ -124,6 +134,7 @@ impl Bell {
         }
         loop {
             let announced = self.announce();
+            ask();
             if let Some(found) = look() {
                 return Some(found);
             }

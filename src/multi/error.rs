@@ -178,6 +178,30 @@ pub enum GetError {
     Decode(#[from] DecodeError),
 }
 
+/// Why no message was received.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// There is none now.
+    #[error("no message is there")]
+    Empty,
+    /// There was none in time.
+    #[error("no message came in time")]
+    Timeout,
+    /// There will be none: the other end has been closed, and all was received.
+    #[error("the other end of the pipe is closed")]
+    Eof,
+    /// There will be none: the process at the other end died. What it had sent was received.
+    #[error("the process at the other end of the pipe died, pid {pid}")]
+    PeerDied {
+        /// Its pid.
+        pid: u32,
+    },
+    /// There was one, which is lost: it cannot be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
 /// Who left a lock locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Death {

@@ -126,17 +126,17 @@ impl Object {
     fn release(self, member: usize, role: Role) {
         let before = self.header().counts[member].sub(role.one());
         if role.of(before) == 1 {
-            self.look(role);
+            self.look(role, 0);
         }
     }
 
-    /// Sees whether the last holder of a role has gone, or the last of all.
-    fn look(self, role: Role) {
+    /// Sees whether the last holder of a role has gone (with the process `pid` that died, if it is not 0), or the last of all.
+    fn look(self, role: Role, pid: u32) {
         let kind = family::get().arena.find(self.block);
         if self.total(|counts| counts) == 0 {
             family::get().arena.free(family::me16(), self.block, self.generation);
         } else if let (0, Some((kind, _))) = (self.holders(role), kind) {
-            sweep::role_is_gone(kind, self);
+            sweep::role_is_gone(kind, self, pid);
         }
     }
 
@@ -155,8 +155,10 @@ impl Object {
         self.add(me, Role::First);
         self.add(me, Role::Second);
         header.counts[dead].set(0);
-        self.release(me, Role::First);
-        self.release(me, Role::Second);
+        header.counts[me].sub(Role::First.one() + Role::Second.one());
+        let pid = family::member(dead).pid.get();
+        self.look(Role::First, pid);
+        self.look(Role::Second, pid);
     }
 
     /// It goes into a message: held by nobody until that is received.

@@ -88,7 +88,7 @@ impl<R: Message> Process<R> {
         ProcessBuilder::default().spawn_fn(work, argument)
     }
 
-    fn member(&self) -> &'static Member {
+    pub(super) fn member(&self) -> &'static Member {
         family::member(self.place)
     }
 

@@ -4,6 +4,7 @@
 use super::arena::Kind;
 use super::family;
 use super::object::Object;
+use super::queue;
 
 /// Gives back what the member `dead` held. By `me`.
 pub(super) fn sweep(me: usize, dead: usize) {
@@ -22,10 +23,16 @@ pub(super) fn sweep(me: usize, dead: usize) {
 
 /// The part of the sweep that depends on the kind.
 fn bereave(kind: Kind, object: Object, dead: usize) {
-    let _ = (kind, object, dead);
+    match kind {
+        Kind::Queue | Kind::Pipe => queue::bereave(object, dead),
+        _ => {}
+    }
 }
 
-/// Nobody holds the object in that role any more.
-pub(super) fn role_is_gone(kind: Kind, object: Object) {
-    let _ = (kind, object);
+/// Nobody holds the object in one of its roles any more; `pid` of the process that died with it, or 0.
+pub(super) fn role_is_gone(kind: Kind, object: Object, pid: u32) {
+    match kind {
+        Kind::Queue | Kind::Pipe => queue::role_is_gone(object, pid),
+        _ => {}
+    }
 }

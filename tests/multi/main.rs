@@ -10,7 +10,9 @@
     reason = "a test fails by panicking; its numbers are small"
 )]
 
+mod pipe;
 mod process;
+mod queue;
 
 use std::collections::BTreeSet;
 use std::process::{Command, ExitCode, Stdio};
@@ -23,7 +25,7 @@ pub(crate) type Case = (&'static str, fn());
 const WATCHDOG: Duration = Duration::from_secs(20);
 
 fn cases() -> Vec<Case> {
-    [process::CASES].concat()
+    [process::CASES, pipe::CASES, queue::CASES].concat()
 }
 
 fn main() -> ExitCode {

@@ -1,0 +1,68 @@
+//! A value that was got and is not done with yet.
+
+use std::ops::Deref;
+
+use super::{Claim, Consumer};
+use crate::multi::bell::Limit;
+use crate::multi::error::GetError;
+use crate::multi::message::{Message, Reader};
+
+/// A value on lease: [`Consumer::lease`]. Dropped without [`Self::ack`] it goes back, as with [`Self::nack`].
+///
+/// Until it is acknowledged it keeps its place in the queue.
+pub struct Leased<'c, T: Message> {
+    consumer: &'c Consumer<T>,
+    claim: Option<Claim>,
+    value: T,
+}
+
+impl<'c, T: Message> Leased<'c, T> {
+    pub(super) fn take(consumer: &'c Consumer<T>, limit: Limit) -> Result<Self, GetError> {
+        let claim = consumer.core.take(limit)?;
+        match T::decode(&mut Reader::new(claim.bytes())) {
+            Ok(value) => Ok(Self { consumer, claim: Some(claim), value }),
+            Err(error) => {
+                consumer.core.slots.finish(&claim);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// It is done with.
+    #[doc(alias = "task_done")]
+    pub fn ack(mut self) {
+        if let Some(claim) = self.claim.take() {
+            self.consumer.core.slots.finish(&claim);
+        }
+    }
+
+    /// It goes back, to be got by the next who asks.
+    pub fn nack(self) {}
+
+    /// 1 the first time; one more for each time that it was got and came back.
+    pub fn attempt(&self) -> u32 {
+        self.claim.as_ref().map_or(1, |claim| claim.attempts() + 1)
+    }
+}
+
+impl<T: Message> Deref for Leased<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Message> Drop for Leased<'_, T> {
+    fn drop(&mut self) {
+        if let Some(claim) = self.claim.take() {
+            self.consumer.core.slots.give_back(&claim);
+        }
+    }
+}
+
+impl<T: Message + std::fmt::Debug> std::fmt::Debug for Leased<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Leased").field("value", &self.value).field("attempt", &self.attempt()).finish()
+    }
+}

@@ -1,0 +1,489 @@
+//! Queues between any number of processes, as Python's `multiprocessing.Queue` and `JoinableQueue`.
+//!
+//! `put` returns when the value is in shared memory: there is no thread behind it that could lose it, and nothing is left to be flushed
+//! at the end of a process.
+
+mod lease;
+#[allow(unsafe_code)]
+mod slots;
+
+use std::io;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+pub use lease::Leased;
+use slots::{Claim, NO_CONSUMER, NO_PRODUCER, Phase, Slots};
+
+use super::arena::Kind;
+use super::bell::{Bell, Limit};
+use super::error::{GetError, PutError, TooLarge};
+use super::message::{Message, Reader, Writer};
+use super::object::{Handle, Object, Role};
+
+/// How a queue is shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Nothing is put any more; what is there can be got.
+    Drain,
+    /// Nothing is put or got any more.
+    Immediate,
+}
+
+/// The end of a queue where values are put. Clones are further ends of the same queue.
+#[derive(Debug)]
+pub struct Producer<T: Message> {
+    core: Core<T>,
+}
+
+/// The end of a queue where values are got. Clones are further ends of the same queue: each value goes to one of them.
+#[derive(Debug)]
+pub struct Consumer<T: Message> {
+    core: Core<T>,
+}
+
+/// Both ends in one, as in Python.
+#[derive(Clone, Debug)]
+pub struct Queue<T: Message> {
+    producer: Producer<T>,
+    consumer: Consumer<T>,
+}
+
+/// Makes a queue with room for `capacity` values, rounded up to a power of two.
+///
+/// ```
+/// use pinring::multi::{Process, queue};
+///
+/// let (producer, consumer) = queue::<u64>(16)?;
+/// let child = Process::spawn(move || {
+///     for n in 1..=10 {
+///         producer.put(n).unwrap();
+///     }
+/// })?;
+/// // It ends when all producers have gone.
+/// assert_eq!(consumer.iter().sum::<u64>(), 55);
+/// child.join()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// If there is no memory for it; InvalidInput for a capacity of 0.
+pub fn queue<T: Message>(capacity: usize) -> io::Result<(Producer<T>, Consumer<T>)> {
+    let producer = Core::create(Kind::Queue, capacity)?;
+    let consumer = producer.other(CONSUMER);
+    Ok((Producer { core: producer }, Consumer { core: consumer }))
+}
+
+const PRODUCER: Role = Role::First;
+const CONSUMER: Role = Role::Second;
+
+/// What both ends of a queue (or of a pipe) have.
+pub(super) struct Core<T> {
+    handle: Handle,
+    slots: Slots,
+    value: PhantomData<fn(T) -> T>,
+}
+
+impl<T> std::fmt::Debug for Core<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("block", &self.handle.object().block.0).finish_non_exhaustive()
+    }
+}
+
+impl<T: Message> Core<T> {
+    /// A new queue, held as by a producer.
+    pub(super) fn create(kind: Kind, capacity: usize) -> io::Result<Self> {
+        let too_large =
+            || io::Error::new(io::ErrorKind::InvalidInput, format!("a queue of {capacity} values cannot be made"));
+        let places = u32::try_from(capacity).ok().and_then(u32::checked_next_power_of_two).filter(|_| capacity > 0);
+        let places = places.ok_or_else(too_large)?;
+        let size = u32::try_from(T::SLOT).map_err(|_| too_large())?;
+        let bytes = Slots::bytes(places as usize, T::SLOT).ok_or_else(too_large)?;
+        let handle = Handle::create(kind, bytes, PRODUCER, |object| Slots::set_up(object, places, size))?;
+        Ok(Self { slots: Slots::of(handle.object()), handle, value: PhantomData })
+    }
+
+    /// Another end of it.
+    pub(super) fn other(&self, role: Role) -> Self {
+        Self { handle: self.handle.another(role), slots: self.slots, value: PhantomData }
+    }
+
+    fn refuses(&self) -> bool {
+        self.slots.head.shut.get() != 0 || self.slots.head.gone.get() & NO_CONSUMER != 0
+    }
+
+    pub(super) fn try_put(&self, value: T) -> Result<(), PutError<T>> {
+        if self.refuses() {
+            return Err(PutError::Closed(value));
+        }
+        match self.slots.try_claim() {
+            Some(claim) => self.fill(claim, value),
+            None => Err(PutError::Full(value)),
+        }
+    }
+
+    fn fill(&self, mut claim: Claim, value: T) -> Result<(), PutError<T>> {
+        let mut out = Writer::new(claim.bytes_mut());
+        match value.encode(&mut out) {
+            Ok(()) => {
+                let len = out.len();
+                self.slots.publish(&claim, len);
+                Ok(())
+            }
+            Err(too_large) => {
+                self.slots.give_up(&claim);
+                Err(PutError::TooLarge(value, TooLarge { slot: T::SLOT, ..too_large }))
+            }
+        }
+    }
+
+    pub(super) fn put(&self, value: T, limit: Limit) -> Result<(), PutError<T>> {
+        match self.try_put(value) {
+            Err(PutError::Full(value)) => {
+                let mut value = Some(value);
+                let put =
+                    self.slots.head.emptied.wait(limit, || match value.take().map(|value| self.try_put(value))? {
+                        Err(PutError::Full(back)) => {
+                            value = Some(back);
+                            None
+                        }
+                        other => Some(other),
+                    });
+                match (put, value) {
+                    (Some(put), _) => put,
+                    (None, Some(value)) => Err(PutError::Timeout(value)),
+                    (None, None) => Ok(()),
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Takes a value, or says why there is none.
+    fn try_take(&self) -> Result<Claim, GetError> {
+        if self.slots.head.shut.get() == 2 {
+            return Err(GetError::Closed);
+        }
+        // Before the look: what was put before the last producer went is there.
+        let over = self.slots.is_over();
+        match self.slots.try_take() {
+            Some(claim) => Ok(claim),
+            None if over && !self.slots.may_have() => Err(GetError::Closed),
+            None => Err(GetError::Empty),
+        }
+    }
+
+    fn take(&self, limit: Limit) -> Result<Claim, GetError> {
+        match self.try_take() {
+            Err(GetError::Empty) => {}
+            other => return other,
+        }
+        let taken = self.slots.head.filled.wait(limit, || match self.try_take() {
+            Err(GetError::Empty) => None,
+            other => Some(other),
+        });
+        taken.unwrap_or(Err(GetError::Timeout))
+    }
+
+    fn read(&self, claim: &Claim) -> Result<T, GetError> {
+        let value = T::decode(&mut Reader::new(claim.bytes()));
+        self.slots.finish(claim);
+        Ok(value?)
+    }
+
+    pub(super) fn try_get(&self) -> Result<T, GetError> {
+        self.try_take().and_then(|claim| self.read(&claim))
+    }
+
+    pub(super) fn get(&self, limit: Limit) -> Result<T, GetError> {
+        self.take(limit).and_then(|claim| self.read(&claim))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.count(&[Phase::Full, Phase::Returned])
+    }
+
+    /// Whether a get would not have to wait.
+    pub(super) fn is_ready(&self) -> bool {
+        self.len() > 0 || (self.slots.is_over() && !self.slots.may_have())
+    }
+
+    /// Rung when that may have changed.
+    pub(super) fn bell(&self) -> &'static Bell {
+        &self.slots.head.filled
+    }
+
+    /// The pid of the process whose death took the last producer.
+    pub(super) fn dead_producer(&self) -> Option<u32> {
+        Some(self.slots.head.dead[0].get()).filter(|pid| *pid != 0)
+    }
+
+    fn shut(&self, how: u32) {
+        self.slots.head.shut.raise(how);
+        self.slots.ring_all();
+    }
+
+    /// The last consumer takes what is left with it: a value may hold something that is shared.
+    pub(super) fn drain_if_last(&self) {
+        if !super::object::is_bequeathing() && self.handle.object().holders(CONSUMER) == 1 {
+            while self.try_get().is_ok() {}
+        }
+    }
+}
+
+/// The sweep's part: what a dead member had begun.
+pub(super) fn bereave(object: Object, dead: usize) {
+    Slots::of(object).bereave(dead);
+}
+
+/// The last holder of a role has gone; `pid` of who died with it, or 0.
+pub(super) fn role_is_gone(object: Object, pid: u32) {
+    let head: &slots::Head = object.body();
+    for (role, bit, place) in [(PRODUCER, NO_PRODUCER, 0), (CONSUMER, NO_CONSUMER, 1)] {
+        if object.holders(role) == 0 && head.gone.get() & bit == 0 {
+            head.dead[place].set(pid);
+            let mut gone = head.gone.get();
+            while let Err(found) = head.gone.replace(gone, gone | bit) {
+                gone = found;
+            }
+        }
+    }
+    Slots::of(object).ring_all();
+}
+
+impl<T: Message> Producer<T> {
+    /// Puts a value, waiting for room.
+    ///
+    /// # Errors
+    /// The value comes back if nobody will take it any more, or if it does not fit.
+    pub fn put(&self, value: T) -> Result<(), PutError<T>> {
+        self.core.put(value, Limit::NEVER)
+    }
+
+    /// Puts a value if there is room now.
+    ///
+    /// # Errors
+    /// As [`Self::put`]; also if there is none.
+    #[doc(alias = "put_nowait")]
+    pub fn try_put(&self, value: T) -> Result<(), PutError<T>> {
+        self.core.try_put(value)
+    }
+
+    /// Puts a value, waiting for room so long at most.
+    ///
+    /// # Errors
+    /// As [`Self::put`]; also if there was none in time.
+    pub fn put_timeout(&self, value: T, time: Duration) -> Result<(), PutError<T>> {
+        self.core.put(value, Limit::after(time))
+    }
+
+    /// Puts all values, waiting for room; how many that were.
+    ///
+    /// # Errors
+    /// As [`Self::put`], with the first that could not be put; those before it are in the queue.
+    pub fn put_all(&self, values: impl IntoIterator<Item = T>) -> Result<usize, PutError<T>> {
+        values.into_iter().try_fold(0, |count, value| self.put(value).map(|()| count + 1))
+    }
+
+    /// Values that wait to be got.
+    #[doc(alias = "qsize")]
+    pub fn len(&self) -> usize {
+        self.core.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether no place is free: also values that are being got, or are leased, have one.
+    #[doc(alias = "full")]
+    pub fn is_full(&self) -> bool {
+        self.core.slots.count(&[Phase::Free, Phase::Void]) == 0
+    }
+
+    /// How many values it has room for.
+    pub fn capacity(&self) -> usize {
+        self.core.slots.capacity()
+    }
+
+    /// Shuts the queue down, for all of its ends.
+    pub fn shutdown(&self, how: Shutdown) {
+        self.core.shut(if how == Shutdown::Drain { 1 } else { 2 });
+    }
+}
+
+impl<T: Message> Clone for Producer<T> {
+    fn clone(&self) -> Self {
+        Self { core: self.core.other(PRODUCER) }
+    }
+}
+
+impl<T: Message> Consumer<T> {
+    /// Gets the next value, waiting for one.
+    ///
+    /// # Errors
+    /// If there will be none, or it cannot be read.
+    pub fn get(&self) -> Result<T, GetError> {
+        self.core.get(Limit::NEVER)
+    }
+
+    /// Gets the next value if there is one now.
+    ///
+    /// # Errors
+    /// As [`Self::get`]; also if there is none.
+    #[doc(alias = "get_nowait")]
+    pub fn try_get(&self) -> Result<T, GetError> {
+        self.core.try_get()
+    }
+
+    /// Gets the next value, waiting for one so long at most.
+    ///
+    /// # Errors
+    /// As [`Self::get`]; also if none came in time.
+    pub fn get_timeout(&self, time: Duration) -> Result<T, GetError> {
+        self.core.get(Limit::after(time))
+    }
+
+    /// Gets the next value for as long as there will be one: ends when all producers have gone, or the queue is shut down, and what was
+    /// left is got. A value that cannot be read is passed over.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter(self)
+    }
+
+    /// Gets the next value, waiting for one, to be [acknowledged](Leased::ack) when it is done with. If this process ends before, another
+    /// gets it, and can see that it is not the first.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn lease(&self) -> Result<Leased<'_, T>, GetError> {
+        Leased::take(self, Limit::NEVER)
+    }
+
+    /// As [`Self::lease`], waiting so long at most.
+    ///
+    /// # Errors
+    /// As [`Self::get_timeout`].
+    pub fn lease_timeout(&self, time: Duration) -> Result<Leased<'_, T>, GetError> {
+        Leased::take(self, Limit::after(time))
+    }
+
+    /// Waits until all that was put is done with: got, and where it was leased, acknowledged. At once if the queue is shut down with
+    /// [`Shutdown::Immediate`].
+    pub fn join(&self) {
+        self.wait_idle(Limit::NEVER);
+    }
+
+    /// As [`Self::join`], so long at most; whether all is done with.
+    pub fn join_timeout(&self, time: Duration) -> bool {
+        self.wait_idle(Limit::after(time))
+    }
+
+    fn wait_idle(&self, limit: Limit) -> bool {
+        let slots = &self.core.slots;
+        let busy = [Phase::Writing, Phase::Full, Phase::Taken, Phase::Returned];
+        let idle = || (slots.head.shut.get() == 2 || slots.count(&busy) == 0).then_some(());
+        slots.head.done.wait(limit, idle).is_some()
+    }
+
+    /// Values that wait to be got.
+    #[doc(alias = "qsize")]
+    pub fn len(&self) -> usize {
+        self.core.len()
+    }
+
+    /// Whether none waits. A value is there as soon as its `put` has returned, for every process.
+    #[doc(alias = "empty")]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Shuts the queue down, for all of its ends.
+    pub fn shutdown(&self, how: Shutdown) {
+        self.core.shut(if how == Shutdown::Drain { 1 } else { 2 });
+    }
+
+    pub(super) fn core(&self) -> &Core<T> {
+        &self.core
+    }
+}
+
+impl<T: Message> Clone for Consumer<T> {
+    fn clone(&self) -> Self {
+        Self { core: self.core.other(CONSUMER) }
+    }
+}
+
+impl<T: Message> Drop for Consumer<T> {
+    fn drop(&mut self) {
+        self.core.drain_if_last();
+    }
+}
+
+/// The values of a queue, until there will be none: [`Consumer::iter`].
+#[derive(Debug)]
+pub struct Iter<'c, T: Message>(&'c Consumer<T>);
+
+impl<T: Message> Iterator for Iter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        loop {
+            match self.0.get() {
+                Ok(value) => return Some(value),
+                Err(GetError::Decode(error)) => log::warn!("a value of a queue is passed over: {error}"),
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+impl<'c, T: Message> IntoIterator for &'c Consumer<T> {
+    type Item = T;
+    type IntoIter = Iter<'c, T>;
+
+    fn into_iter(self) -> Iter<'c, T> {
+        self.iter()
+    }
+}
+
+impl<T: Message> Queue<T> {
+    /// As [`queue`], with both ends in one.
+    ///
+    /// # Errors
+    /// As [`queue`].
+    pub fn new(capacity: usize) -> io::Result<Self> {
+        let (producer, consumer) = queue(capacity)?;
+        Ok(Self { producer, consumer })
+    }
+
+    /// Its two ends.
+    pub fn split(self) -> (Producer<T>, Consumer<T>) {
+        (self.producer, self.consumer)
+    }
+
+    /// The end where values are put.
+    pub fn producer(&self) -> &Producer<T> {
+        &self.producer
+    }
+
+    /// The end where values are got.
+    pub fn consumer(&self) -> &Consumer<T> {
+        &self.consumer
+    }
+
+    /// As [`Producer::put`].
+    ///
+    /// # Errors
+    /// As [`Producer::put`].
+    pub fn put(&self, value: T) -> Result<(), PutError<T>> {
+        self.producer.put(value)
+    }
+
+    /// As [`Consumer::get`]. A process that holds both ends is a producer itself: it never learns that the others have gone.
+    ///
+    /// # Errors
+    /// As [`Consumer::get`].
+    pub fn get(&self) -> Result<T, GetError> {
+        self.consumer.get()
+    }
+}

@@ -1,0 +1,102 @@
+//! Waiting for several things at once, as Python's `multiprocessing.connection.wait`.
+
+use std::time::Duration;
+
+use super::bell::{Bell, Limit};
+use super::family;
+use super::message::Message;
+use super::pipe::{Connection, Receiver};
+use super::process::Process;
+use super::queue::Consumer;
+
+/// What one can wait for, among others: the end of a process, a message, a value of a queue.
+pub trait Waitable: sealed::Waitable {}
+
+mod sealed {
+    use super::Bell;
+
+    pub trait Waitable {
+        /// Whether it has come.
+        fn has_come(&self) -> bool;
+        /// Rung when that may have changed.
+        fn bell(&self) -> Option<&Bell>;
+    }
+}
+
+impl<T: Message> Waitable for Receiver<T> {}
+
+impl<T: Message> sealed::Waitable for Receiver<T> {
+    fn has_come(&self) -> bool {
+        self.core().is_ready()
+    }
+
+    fn bell(&self) -> Option<&Bell> {
+        Some(self.core().bell())
+    }
+}
+
+impl<S: Message, R: Message> Waitable for Connection<S, R> {}
+
+impl<S: Message, R: Message> sealed::Waitable for Connection<S, R> {
+    fn has_come(&self) -> bool {
+        self.receiver().has_come()
+    }
+
+    fn bell(&self) -> Option<&Bell> {
+        self.receiver().bell()
+    }
+}
+
+impl<T: Message> Waitable for Consumer<T> {}
+
+impl<T: Message> sealed::Waitable for Consumer<T> {
+    fn has_come(&self) -> bool {
+        self.core().is_ready()
+    }
+
+    fn bell(&self) -> Option<&Bell> {
+        Some(self.core().bell())
+    }
+}
+
+impl<R: Message> Waitable for Process<R> {}
+
+impl<R: Message> sealed::Waitable for Process<R> {
+    fn has_come(&self) -> bool {
+        !self.is_alive()
+    }
+
+    fn bell(&self) -> Option<&Bell> {
+        Some(&self.member().news)
+    }
+}
+
+/// Waits until at least one of `items` is there, so long at most (`None`: for ever): which, in their order; none if the time is over. What
+/// has come stays to be taken: a message is not received by this.
+///
+/// ```
+/// use std::time::Duration;
+/// use pinring::multi::{Process, pipe, wait};
+///
+/// let (sender, receiver) = pipe::<u8>()?;
+/// let child = Process::spawn(move || sender.send(1).unwrap())?;
+/// let ready = wait(&[&receiver, &child], Some(Duration::from_secs(1)));
+/// assert!(!ready.is_empty());
+/// # child.join()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn wait(items: &[&dyn Waitable], timeout: Option<Duration>) -> Vec<usize> {
+    let come = || -> Option<Vec<usize>> {
+        let come: Vec<usize> = (0..items.len()).filter(|index| items[*index].has_come()).collect();
+        (!come.is_empty()).then_some(come)
+    };
+    let limit = timeout.map_or(Limit::NEVER, Limit::after);
+    if family::join().is_err() {
+        return Vec::new();
+    }
+    let me = family::me();
+    family::member(me)
+        .bell
+        .wait_with(limit, || items.iter().filter_map(|item| item.bell()).for_each(|bell| bell.watch(me)), come)
+        .unwrap_or_default()
+}
