@@ -1,0 +1,60 @@
+//! The examples run and print what their tutorials promise.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// `cargo test` puts the examples beside the folder with the tests; `--test examples` alone does not build them.
+fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is missing: `cargo build --examples` makes it", path.display());
+    path
+}
+
+/// What an example writes to its standard output; `timeout` ends one that hangs.
+fn output(name: &str) -> String {
+    let mut command = Command::new("timeout");
+    let out = command.args(["-k", "1", "30"]).arg(program(name)).stdin(Stdio::null()).output().unwrap();
+    let error = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{name}: {}: {error}", out.status);
+    assert!(error.is_empty(), "{name} complains: {error}");
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// The lines of what comes from several processes at once, in a fixed order.
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn two_processes_put_their_sums_into_a_queue() {
+    let end = "then: the queue is empty, and nobody puts anything in any more";
+    assert_eq!(output("multi_queue"), format!("499667166000\n{end}\n"));
+}
+
+#[test]
+fn consumers_see_the_end_of_the_producer() {
+    assert_eq!(output("multi_producer_consumer"), "10 items with the sum 45\n");
+}
+
+#[test]
+fn five_workers_print_a_line_each() {
+    let expected: Vec<String> = (0..5).map(|num| format!("worker {num} is Process-{}", num + 1)).collect();
+    assert_eq!(sorted(&output("multi_workers")), expected);
+}
+
+#[test]
+fn a_manager_holds_a_dict_a_list_and_a_lock() {
+    let expected = "{\"count\": 1, \"one\": 1, \"two\": 2}\n[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]\n";
+    assert_eq!(output("multi_manager"), expected);
+}
+
+#[test]
+fn a_port_is_read_and_written_by_two_processes() {
+    let end = "then: the queue is empty, and nobody puts anything in any more";
+    assert_eq!(output("multi_serial"), format!("MEASURE 1\nMEASURE 2\nMEASURE 3\n{end}\n"));
+}
