@@ -1,4 +1,4 @@
-//! The examples run and print what their tutorials promise.
+//! The examples run and print what their tutorials promise, and `pinring bench` runs.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -57,4 +57,19 @@ fn a_manager_holds_a_dict_a_list_and_a_lock() {
 fn a_port_is_read_and_written_by_two_processes() {
     let end = "then: the queue is empty, and nobody puts anything in any more";
     assert_eq!(output("multi_serial"), format!("MEASURE 1\nMEASURE 2\nMEASURE 3\n{end}\n"));
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_comparison_says_what_it_has_measured() {
+    let arguments = ["60", env!("CARGO_BIN_EXE_pinring"), "bench", "multi", "--quick", "--json", "--only", "pipe"];
+    let out = Command::new("timeout").args(arguments).stdin(Stdio::null()).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let rows = report["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 1, "{report}");
+    assert_eq!(rows[0]["samples_ns"].as_array().unwrap().len(), 3, "{report}");
+    assert!(rows[0]["median_ns"].as_f64().unwrap() > 0.0, "{report}");
+    // Without Python there is nothing to compare with, and nothing is claimed.
+    assert_eq!(rows[0]["ratio"].is_null(), report["python"].is_null(), "{report}");
 }
