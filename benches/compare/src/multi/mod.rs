@@ -1,0 +1,103 @@
+//! `pinring::multi` beside Rust's channels, locks and thread pools, and beside CPython's `multiprocessing`.
+//!
+//! `pinring-compare multi [--rounds N] [--only PART] [--json]`. Every case once a round, in random order; medians.
+
+mod asleep;
+mod channels;
+mod processes;
+mod python;
+
+use rand::seq::SliceRandom;
+
+use crate::goals::{self, Bound, Goal};
+use crate::{Case, IntoSamples, Results};
+
+const QUEUE: &str = "queue, 64 B, 1 -> 1, ns an item";
+const FAN_IN: &str = "queue, 64 B, 4 -> 1, ns an item";
+const TRIP: &str = "pipe, there and back, default waiting, ns";
+const ASLEEP: &str = "pipe, there and back, the other sleeps, ns";
+const PROCESS: &str = "process, start and join, ns";
+const MANAGER: &str = "manager, dict set, ns";
+const IDLE: &str = "waiting for nothing, % of a core";
+
+/// What is to be reached, of figures where less is better.
+const GOALS: &[Goal] = &[
+    (QUEUE, "pinring", Bound::Faster(100.0), &["CPython Queue"]),
+    (QUEUE, "pinring", Bound::Faster(1.0), &["crossbeam-channel", "ipc-channel"]),
+    (FAN_IN, "pinring", Bound::Faster(100.0), &["CPython Queue"]),
+    (FAN_IN, "pinring", Bound::Faster(1.0), &["crossbeam-channel", "ipc-channel"]),
+    (TRIP, "pinring", Bound::Faster(20.0), &["CPython Pipe"]),
+    (ASLEEP, "pinring", Bound::AtMost(1.05), &["limit: eventfd pair"]),
+    (PROCESS, "pinring spawn", Bound::Faster(20.0), &["CPython Process"]),
+    (MANAGER, "pinring", Bound::Faster(5.0), &["CPython Manager"]),
+    (IDLE, "pinring", Bound::Under(0.1), &[]),
+];
+
+/// Of what is done in a sample.
+const ITEMS: u64 = 1_000_000;
+const TRIPS: u64 = 20_000;
+const SLEEPS: u64 = 1_000;
+
+fn cases() -> Vec<Case> {
+    crate::cases! {
+        &[QUEUE] => {
+            "pinring": channels::ours(1, ITEMS),
+            "crossbeam-channel": channels::crossbeam(1, ITEMS),
+            "ipc-channel": channels::ipc(1, ITEMS / 10),
+            "CPython Queue": python::each("queue_1", 50_000),
+        }
+        &[FAN_IN] => {
+            "pinring": channels::ours(4, ITEMS),
+            "crossbeam-channel": channels::crossbeam(4, ITEMS),
+            "ipc-channel": channels::ipc(4, ITEMS / 10),
+            "CPython Queue": python::each("queue_4", 50_000),
+        }
+        &[TRIP] => {
+            "pinring": channels::trip(TRIPS),
+            "CPython Pipe": python::each("pipe", 4_000),
+        }
+        &[ASLEEP] => {
+            "pinring": asleep::ours(SLEEPS),
+            "limit: eventfd pair": asleep::eventfd(SLEEPS),
+            "limit: futex pair": asleep::futex(SLEEPS),
+        }
+        &[PROCESS] => {
+            "pinring spawn": processes::spawn(200),
+            "pinring spawn_fn": processes::spawn_fn(200),
+            "limit: fork, exit, wait": processes::bare_fork(200),
+            "CPython Process": python::each("process", 50),
+        }
+        &[MANAGER] => {
+            "pinring": processes::manager(10_000),
+            "CPython Manager": python::each("manager_dict", 4_000),
+        }
+        &[IDLE] => {
+            "pinring": processes::idle(),
+        }
+    }
+}
+
+/// Runs all cases, prints them and the goals; 1: a goal was missed.
+pub fn run(rounds: usize, only: &str, json: bool) -> std::process::ExitCode {
+    pinring::multi::init().expect("a family");
+    let wanted = |case: &Case| case.figures.iter().any(|figure| format!("{figure}: {}", case.name).contains(only));
+    let mut cases: Vec<Case> = cases().into_iter().filter(wanted).collect();
+    let mut results = Results(Vec::new());
+    for round in 0..rounds {
+        for (index, case) in cases.iter().enumerate() {
+            eprint!("\rround {}/{rounds}, case {}/{}: {:<60}", round + 1, index + 1, cases.len(), case.name);
+            for (figure, sample) in case.figures.iter().zip((case.run)()) {
+                results.add(figure, case.name, sample);
+            }
+        }
+        cases.shuffle(&mut rand::rng());
+    }
+    eprintln!("\r{:<100}", "");
+    if json {
+        crate::print_json(&results);
+        return std::process::ExitCode::SUCCESS;
+    }
+    println!("medians of {rounds} rounds");
+    crate::print(&results);
+    std::process::ExitCode::from(u8::from(goals::print(GOALS, &results) > 0))
+}
