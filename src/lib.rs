@@ -24,7 +24,7 @@
 //! unsafe ring/slots.rs ring/cells.rs ring/words.rs ring/intent.rs
 //! unsafe process/spawn.rs process/words.rs trace/histogram.rs trace/flight.rs
 //! unsafe multi/arena.rs multi/bell.rs multi/child.rs multi/family.rs multi/launcher.rs multi/member.rs multi/message.rs
-//! unsafe multi/object.rs multi/process.rs multi/queue/slots.rs
+//! unsafe multi/object.rs multi/process.rs multi/queue/slots.rs multi/pool/
 //! ```
 #![deny(unsafe_code)]
 

@@ -15,6 +15,9 @@ use crate::sys::futex;
 /// How long it is looked for what is waited for before sleeping: about what a sleep and a wake-up cost.
 const SPIN_NS: u64 = 20_000;
 
+/// Longest piece of a wait.
+const SLICE: Duration = Duration::from_millis(200);
+
 /// Until when to wait.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limit(Option<u64>);
@@ -26,6 +29,14 @@ impl Limit {
     /// So long from now on; a time that cannot be reckoned with is for ever.
     pub(super) fn after(time: Duration) -> Self {
         Self(u64::try_from(time.as_nanos()).ok().and_then(|time| monotonic_ns().checked_add(time)))
+    }
+
+    /// The same, in pieces, for who must look at something else now and then.
+    pub(super) fn slices(self) -> impl Iterator<Item = Self> {
+        std::iter::from_fn(move || {
+            let left = self.left()?;
+            Some(Self::after(left.unwrap_or(SLICE).min(SLICE)))
+        })
     }
 
     /// What is left of it; `None` once it is over.

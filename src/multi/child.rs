@@ -19,6 +19,9 @@ const PANICKED: i32 = 101;
 /// What a child exits with that could not be set up.
 const STILLBORN: i32 = 125;
 
+/// Most characters of a panic's message that are shown.
+const SHOWN: usize = 4000;
+
 thread_local! {
     /// What this thread's last panic said, and where it was.
     static PANIC: RefCell<(String, Option<String>)> = const { RefCell::new((String::new(), None)) };
@@ -115,7 +118,8 @@ fn say_panic(info: &std::panic::PanicHookInfo<'_>) {
     let at = location.as_ref().map_or_else(String::new, |at| format!(" at {at}"));
     let name = family::member(family::me()).name();
     // One write: other processes' lines cannot come between.
-    stderr::say(&format!("[{name}] panicked{at}: {message}"));
+    let shown: String = message.chars().take(SHOWN).collect();
+    stderr::say(&format!("[{name}] panicked{at}: {shown}"));
     PANIC.set((message, location));
 }
 
@@ -147,10 +151,11 @@ fn live(place: usize, work: impl FnOnce(&mut Writer<'_>) -> Result<(), TooLarge>
 }
 
 /// The message, as much of it as there is room for, before it the place.
-fn write_panic(out: &mut Writer<'_>) {
+pub(super) fn write_panic(out: &mut Writer<'_>) {
     let (message, location) = last_panic();
-    for text in [location.unwrap_or_default(), message] {
-        let end = (0..=text.len().min(ANSWER / 2 - 8)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    for (text, share) in [(location.unwrap_or_default(), 2), (message, 1)] {
+        let room = out.room().saturating_sub(8) / share;
+        let end = (0..=text.len().min(room)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         let len = u32::try_from(end).unwrap_or(0);
         let _ = len.encode(out).and_then(|()| out.put(&text.as_bytes()[..end]));
     }

@@ -3,11 +3,13 @@
 
 use std::os::fd::AsRawFd;
 
-use super::arena::MEMBERS;
+use super::arena::{BlockId, MEMBERS};
 use super::child;
 use super::family::{self, LAUNCHER, MAIN};
-use super::member::{BOUND, DETACHED, LAUNCHED, State};
-use super::sweep;
+use super::member::{BOUND, DETACHED, LAUNCHED, Member, REVIVE, State};
+use super::object::Object;
+use super::{pool, sweep};
+use crate::sys::clock::monotonic_ns;
 use crate::sys::epoll::Epoll;
 use crate::sys::fork::{Side, fork, parent_pid};
 use crate::sys::pidfd::PidFd;
@@ -22,22 +24,46 @@ pub(super) enum Request {
     Watch = 1,
     /// To start it.
     Start = 2,
+    /// To end it.
+    Kill = 3,
 }
 
+/// How often in a row a pool's workers may end soon without having begun a task.
+const IDLE_DEATHS: u32 = 5;
+/// A worker that ends within this time, in ns, has ended soon.
+const SOON_NS: u64 = 1_000_000_000;
 /// Token of the requests; a member's token is its place.
 const REQUESTS: u64 = 0;
+
+/// What is known of the workers that had a place one after another.
+#[derive(Clone, Copy, Debug, Default)]
+struct Life {
+    /// When the last was started, CLOCK_MONOTONIC in ns.
+    since_ns: u64,
+    /// Tasks that had been begun when the one before ended.
+    tasks: u64,
+    /// How many in a row ended soon, and had not begun any.
+    idle: u32,
+}
 
 struct Launcher<'l> {
     requests: &'l Channel,
     epoll: Epoll,
     /// By place, the process there.
     watched: Vec<Option<PidFd>>,
+    /// By place, what is known of a pool's workers there.
+    lives: Vec<Life>,
 }
 
 /// In the launcher's process, until nobody is left; its exit code.
 pub(super) fn run(requests: &Channel) -> i32 {
     let served = prepare(requests).and_then(|epoll| {
-        let mut launcher = Launcher { requests, epoll, watched: (0..MEMBERS).map(|_| None).collect() };
+        let mut launcher = Launcher {
+            requests,
+            epoll,
+            watched: (0..MEMBERS).map(|_| None).collect(),
+            lives: vec![Life::default(); MEMBERS],
+        };
         launcher.watch(MAIN);
         launcher.serve()
     });
@@ -82,6 +108,7 @@ impl Launcher<'_> {
             match number(0) {
                 1 if place < MEMBERS => self.watch(place),
                 2 if place < MEMBERS => self.start(place),
+                3 if place < MEMBERS => drop(self.watched[place].as_ref().map(PidFd::kill)),
                 _ => {}
             }
         }
@@ -140,6 +167,27 @@ impl Launcher<'_> {
         self.bury(place);
     }
 
+    /// Starts another in the place of a pool's worker that has ended; false: not again.
+    fn revive(&mut self, place: usize, member: &Member) -> bool {
+        let parent = family::member(member.parent.get() as usize);
+        if parent.state() != State::Running {
+            return false;
+        }
+        let (now, tasks, life) = (monotonic_ns(), member.tasks.get(), &mut self.lives[place]);
+        let soon = now.saturating_sub(life.since_ns) < SOON_NS;
+        life.idle = if soon && life.tasks == tasks { life.idle + 1 } else { 0 };
+        (life.since_ns, life.tasks) = (now, tasks);
+        if life.idle > IDLE_DEATHS {
+            member.clear_flag(REVIVE);
+            let block = BlockId(u32::try_from(member.job[1].get()).unwrap_or(0));
+            pool::gave_up(Object { block, generation: member.job[3].get() });
+            return false;
+        }
+        member.revive();
+        self.start(place);
+        true
+    }
+
     fn bury(&mut self, place: usize) {
         sweep::sweep(LAUNCHER, place);
         for (child, page) in family::members().filter(|(_, page)| page.parent.get() as usize == place) {
@@ -159,8 +207,11 @@ impl Launcher<'_> {
                 State::Free => {}
             }
         }
-        // Last of all: whoever sees it may give the place to another.
         let member = family::member(place);
+        if member.is(REVIVE) && self.revive(place, member) {
+            return;
+        }
+        // Last of all: whoever sees it may give the place to another.
         member.set_state(if member.is(DETACHED) { State::Free } else { State::Ended });
     }
 }

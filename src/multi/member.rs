@@ -56,6 +56,8 @@ pub(super) const LAUNCHED: u32 = 2;
 pub(super) const DETACHED: u32 = 4;
 /// It is ended when its parent ends.
 pub(super) const BOUND: u32 = 8;
+/// Another is started in its place when it ends.
+pub(super) const REVIVE: u32 = 16;
 
 /// Most bytes of a name.
 pub(super) const NAME: usize = 64;
@@ -77,6 +79,8 @@ pub(super) struct Member {
     pub(super) threads: Word32,
     /// How many processes it has started.
     pub(super) children: Word32,
+    /// How often another was started in its place.
+    pub(super) restarts: Word32,
     answer: Word32,
     /// Another number for each process that has this place.
     generation: Word32,
@@ -84,6 +88,8 @@ pub(super) struct Member {
     pub(super) answer_len: Word32,
     /// The kind of work the launcher is to start it with, and its arguments.
     pub(super) job: [Word64; 4],
+    /// Of a pool's worker, how many tasks it and those before it have begun.
+    pub(super) tasks: Word64,
     /// Of what it waits for among other things, something has changed.
     pub(super) bell: Bell,
     /// It has been released, has started, has ended.
@@ -112,6 +118,8 @@ impl Member {
         {
             word.set(0);
         }
+        self.restarts.set(0);
+        self.tasks.set(0);
         self.generation.add(1);
         self.parent.set(u32::try_from(parent).unwrap_or(0));
         self.flags.set(flags);
@@ -141,6 +149,21 @@ impl Member {
         let mut flags = self.flags.get();
         while let Err(found) = self.flags.replace(flags, flags | flag) {
             flags = found;
+        }
+    }
+
+    pub(super) fn clear_flag(&self, flag: u32) {
+        let mut flags = self.flags.get();
+        while let Err(found) = self.flags.replace(flags, flags & !flag) {
+            flags = found;
+        }
+    }
+
+    /// Another is about to be started in its place.
+    pub(super) fn revive(&self) {
+        self.restarts.add(1);
+        for word in [&self.status, &self.threads, &self.children, &self.answer, &self.answer_len] {
+            word.set(0);
         }
     }
 

@@ -98,6 +98,11 @@ impl<'w> Writer<'w> {
         Ok(())
     }
 
+    /// Bytes for which there is room.
+    pub fn room(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
     /// Bytes written so far.
     pub fn len(&self) -> usize {
         self.at

@@ -17,6 +17,7 @@ mod message;
 mod net;
 mod object;
 mod pipe;
+mod pool;
 #[allow(unsafe_code)]
 mod process;
 mod queue;
@@ -42,6 +43,10 @@ pub use net::{
     SendBytesError, connect, connect_unauthenticated,
 };
 pub use pipe::{Connection, Receiver, Sender, duplex, pipe};
+pub use pool::{
+    AsyncResult, IMap, IMapUnordered, MapBuilder, MapError, Pool, PoolBuilder, PoolStats, Retry, TaskError,
+    WorkerContext, WorkerInfo, task_attempt,
+};
 pub use process::{Process, ProcessBuilder};
 pub use queue::{Consumer, Iter, Leased, Producer, Queue, Shutdown, queue};
 pub use wait::{Waitable, wait};

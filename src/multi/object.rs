@@ -209,6 +209,17 @@ impl Handle {
         Self { object: self.object, role }
     }
 
+    /// Another hold on what is known to be held by somebody else as long as this call takes.
+    pub(super) fn join(object: Object, role: Role) -> Self {
+        object.add(family::me(), role);
+        Self { object, role }
+    }
+
+    /// A hold that was [forgotten](std::mem::forget) by this process.
+    pub(super) fn assume(object: Object, role: Role) -> Self {
+        Self { object, role }
+    }
+
     /// Takes it out of a message.
     pub(super) fn receive(object: Object, role: Role) -> Self {
         object.shift(ON_ITS_WAY, family::me(), role);

@@ -4,7 +4,7 @@
 use super::arena::Kind;
 use super::family;
 use super::object::Object;
-use super::queue;
+use super::{pool, queue};
 
 /// Gives back what the member `dead` held. By `me`.
 pub(super) fn sweep(me: usize, dead: usize) {
@@ -25,6 +25,7 @@ pub(super) fn sweep(me: usize, dead: usize) {
 fn bereave(kind: Kind, object: Object, dead: usize) {
     match kind {
         Kind::Queue | Kind::Pipe => queue::bereave(object, dead),
+        Kind::Pool => pool::bereave(object, dead),
         _ => {}
     }
 }

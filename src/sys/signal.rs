@@ -65,6 +65,16 @@ pub fn ignore_stop_signals() -> io::Result<()> {
     Ok(())
 }
 
+/// Ignores SIGINT: Ctrl-C is the business of whoever started this process.
+///
+/// # Errors
+/// What the system answered.
+pub fn ignore_interrupt() -> io::Result<()> {
+    // SAFETY: SIG_IGN installs no handler.
+    unsafe { signal(Signal::SIGINT, SigHandler::SigIgn) }?;
+    Ok(())
+}
+
 /// Sets what asks a program to stop back to what it does by default, for a child of who [ignored](ignore_stop_signals) it.
 ///
 /// # Errors

@@ -11,6 +11,7 @@
 )]
 
 mod pipe;
+mod pool;
 mod process;
 mod queue;
 
@@ -25,7 +26,7 @@ pub(crate) type Case = (&'static str, fn());
 const WATCHDOG: Duration = Duration::from_secs(20);
 
 fn cases() -> Vec<Case> {
-    [process::CASES, pipe::CASES, queue::CASES].concat()
+    [process::CASES, pipe::CASES, queue::CASES, pool::CASES].concat()
 }
 
 fn main() -> ExitCode {

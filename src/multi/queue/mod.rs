@@ -102,6 +102,12 @@ impl<T: Message> Core<T> {
         Ok(Self { slots: Slots::of(handle.object()), handle, value: PhantomData })
     }
 
+    /// An end of a queue that somebody else is known to hold as long as this call takes.
+    fn join(object: Object, role: Role) -> Self {
+        let handle = Handle::join(object, role);
+        Self { slots: Slots::of(object), handle, value: PhantomData }
+    }
+
     /// Another end of it.
     pub(super) fn other(&self, role: Role) -> Self {
         Self { handle: self.handle.another(role), slots: self.slots, value: PhantomData }
@@ -312,6 +318,17 @@ impl<T: Message> Producer<T> {
     }
 }
 
+impl<T: Message> Producer<T> {
+    /// Has `put` put something into a queue that somebody else is known to hold as long as this call takes. It does not count as a
+    /// producer.
+    pub(super) fn lend(object: Object, put: impl FnOnce(&Self)) {
+        let producer = std::mem::ManuallyDrop::new(Self {
+            core: Core { slots: Slots::of(object), handle: Handle::assume(object, PRODUCER), value: PhantomData },
+        });
+        put(&producer);
+    }
+}
+
 impl<T: Message> Clone for Producer<T> {
     fn clone(&self) -> Self {
         Self { core: self.core.other(PRODUCER) }
@@ -404,6 +421,16 @@ impl<T: Message> Consumer<T> {
 
     pub(super) fn core(&self) -> &Core<T> {
         &self.core
+    }
+
+    /// The block it lies in.
+    pub(super) fn block(&self) -> u32 {
+        self.core.handle.object().block.0
+    }
+
+    /// An end of a queue that somebody else is known to hold as long as this call takes.
+    pub(super) fn join_block(object: Object) -> Self {
+        Self { core: Core::join(object, CONSUMER) }
     }
 }
 

@@ -1,0 +1,342 @@
+//! Where tasks lie from their submission until their result is taken: cells in shared memory, each with one word that says everything.
+//!
+//! ```text
+//! Free -> Filling(submitter) -> Submitted -> Leased(worker) -> Done | Panicked | TooLarge | Unreadable -> Free
+//!                                   |             |
+//!                                   v cancelled   +-> Died (its worker died)      Orphan(worker): nobody waits for it any more
+//!                                  Free
+//! ```
+//!
+//! The word has a number besides, another for each task, so that nobody takes a task for one that was there before.
+
+use std::io;
+use std::ptr::NonNull;
+
+use crate::multi::arena::{BlockId, Kind, Words};
+use crate::multi::bell::Bell;
+use crate::multi::error::{ExitStatus, TooLarge};
+use crate::multi::family;
+use crate::multi::message::{Message, Writer};
+use crate::multi::object::{BODY, Handle, Object, Role};
+use crate::multi::word::{Word32, Word64};
+
+/// Cells of a segment; segments are made as they are needed.
+const SEGMENT: usize = 1024;
+/// Most segments of a pool.
+const SEGMENTS: usize = 64;
+/// Most tasks that a pool can have at a time.
+pub(super) const MOST: usize = SEGMENT * SEGMENTS;
+
+/// What is the matter with a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    Free = 0,
+    Filling = 1,
+    Submitted = 2,
+    Leased = 3,
+    Done = 4,
+    Panicked = 5,
+    TooLarge = 6,
+    Unreadable = 7,
+    Died = 8,
+    Orphan = 9,
+}
+
+impl Phase {
+    fn of(number: u8) -> Self {
+        use Phase::*;
+        let all = [Filling, Submitted, Leased, Done, Panicked, TooLarge, Unreadable, Died, Orphan];
+        all.into_iter().find(|phase| *phase as u8 == number).unwrap_or(Free)
+    }
+
+    /// Whether nothing more will happen to it.
+    pub(super) fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Panicked | Self::TooLarge | Self::Unreadable | Self::Died)
+    }
+}
+
+/// What a cell's word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) number: u32,
+    pub(super) owner: u8,
+    pub(super) phase: Phase,
+}
+
+impl State {
+    fn pack(self) -> u64 {
+        u64::from(self.number) << 32 | u64::from(self.owner) << 8 | self.phase as u64
+    }
+
+    fn unpack(word: u64) -> Self {
+        let [phase, owner, ..] = word.to_le_bytes();
+        Self { number: u32::try_from(word >> 32).unwrap_or(0), owner, phase: Phase::of(phase) }
+    }
+}
+
+/// First words of a pool.
+#[repr(C)]
+pub(super) struct Head {
+    /// Bytes for an argument or a result.
+    size: Word32,
+    /// Where the search for a free cell begins.
+    hint: Word32,
+    /// Number of the next task.
+    number: Word32,
+    /// 1: no task will be run any more.
+    pub(super) ended: Word32,
+    /// How often a task that has killed its worker is tried again.
+    pub(super) retries: Word32,
+    /// Tasks after which a worker is replaced; 0: never.
+    pub(super) most_tasks: Word32,
+    /// 1: the workers cannot be started; they have said why.
+    pub(super) broken: Word32,
+    /// What was done, for the statistics.
+    pub(super) completed: Word64,
+    pub(super) crashed: Word64,
+    pub(super) retried: Word64,
+    /// The function that every worker calls first, and the block of the tasks' queue.
+    pub(super) init: Word64,
+    pub(super) tasks: Word32,
+    segments: [Word32; SEGMENTS],
+    /// Rung when a task is over.
+    pub(super) over: Bell,
+}
+
+// SAFETY: words only.
+unsafe impl Words for Head {}
+
+/// First words of a cell; the argument, then the result, follow.
+#[repr(C)]
+pub(super) struct Cell {
+    state: Word64,
+    /// Function that runs it.
+    pub(super) shim: Word64,
+    /// Bytes of what follows.
+    pub(super) len: Word32,
+    /// How often it was begun.
+    pub(super) attempts: Word32,
+    /// Of the worker that died with it.
+    pub(super) pid: Word32,
+    status: Word32,
+}
+
+// SAFETY: words only.
+unsafe impl Words for Cell {}
+
+/// The cells of a pool, as this process sees them.
+#[derive(Clone, Copy)]
+pub(super) struct Cells {
+    object: Object,
+    pub(super) head: &'static Head,
+}
+
+/// A task: the place of its cell and its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TaskId {
+    pub(super) cell: u32,
+    pub(super) number: u32,
+}
+
+impl TaskId {
+    pub(super) fn pack(self) -> u64 {
+        u64::from(self.number) << 32 | u64::from(self.cell)
+    }
+
+    pub(super) fn unpack(word: u64) -> Self {
+        Self { cell: u32::try_from(word & 0xffff_ffff).unwrap_or(0), number: u32::try_from(word >> 32).unwrap_or(0) }
+    }
+}
+
+fn me() -> u8 {
+    u8::try_from(family::me()).unwrap_or(0)
+}
+
+fn stride(size: usize) -> usize {
+    (size_of::<Cell>() + size).next_multiple_of(64)
+}
+
+impl Cells {
+    /// Makes a pool's object, for tasks of `size` bytes.
+    pub(super) fn create(size: u32) -> io::Result<Handle> {
+        let handle = Handle::create(Kind::Pool, size_of::<Head>(), Role::First, |object| {
+            object.body::<Head>().size.set(size);
+        })?;
+        Ok(handle)
+    }
+
+    pub(super) fn of(object: Object) -> Self {
+        Self { object, head: object.body() }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.head.size.get() as usize
+    }
+
+    fn place(&self, cell: u32) -> Option<(BlockId, usize)> {
+        let (segment, index) = (cell as usize / SEGMENT, cell as usize % SEGMENT);
+        let block = self.head.segments.get(segment)?.get();
+        (block != 0).then(|| (BlockId(block), BODY + index * stride(self.size())))
+    }
+
+    /// The cell of that number.
+    pub(super) fn cell(&self, cell: u32) -> Option<&'static Cell> {
+        let (block, at) = self.place(cell)?;
+        Some(family::get().arena.view(block, at))
+    }
+
+    fn bytes(&self, cell: u32) -> Option<NonNull<u8>> {
+        let (block, at) = self.place(cell)?;
+        Some(family::get().arena.place(block, at + size_of::<Cell>(), self.size()))
+    }
+
+    /// Takes a free cell for a new task; makes more of them if all are taken. `None`: the pool has all that it can have.
+    pub(super) fn claim(&self) -> io::Result<Option<TaskId>> {
+        loop {
+            if let Some(task) = self.claim_free() {
+                return Ok(Some(task));
+            }
+            if !self.grow()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn claim_free(&self) -> Option<TaskId> {
+        let made = self.head.segments.iter().take_while(|segment| segment.get() != 0).count() * SEGMENT;
+        let hint = self.head.hint.get() as usize;
+        for step in 0..made {
+            let number = u32::try_from((hint + step) % made).unwrap_or(0);
+            let cell = self.cell(number)?;
+            let found = State::unpack(cell.state.get());
+            if found.phase == Phase::Free {
+                let new = State { number: self.head.number.add(1) + 1, owner: me(), phase: Phase::Filling };
+                if cell.state.replace(found.pack(), new.pack()).is_ok() {
+                    self.head.hint.set(number + 1);
+                    cell.attempts.set(0);
+                    return Some(TaskId { cell: number, number: new.number });
+                }
+            }
+        }
+        None
+    }
+
+    /// Makes another segment, unless there are as many as there can be.
+    fn grow(&self) -> io::Result<bool> {
+        let Some(place) = self.head.segments.iter().position(|segment| segment.get() == 0) else { return Ok(false) };
+        let bytes = SEGMENT * stride(self.size());
+        let segment = Handle::create(Kind::Blob, bytes, Role::First, |_| {})?;
+        // Another may have been quicker; then it is dropped again.
+        if self.head.segments[place].replace(0, segment.object().block.0).is_ok() {
+            self.head.hint.set(u32::try_from(place * SEGMENT).unwrap_or(0));
+            // It is the pool's from now on, and freed with it.
+            std::mem::forget(segment);
+        }
+        Ok(true)
+    }
+
+    /// Frees what [`Self::claim`] has made. By the pool's owner, when no worker is left.
+    pub(super) fn free_segments(&self) {
+        for segment in &self.head.segments {
+            let block = segment.swap(0);
+            if block != 0 {
+                drop(Handle::assume(Object::in_block(BlockId(block)), Role::First));
+            }
+        }
+    }
+
+    pub(super) fn state(&self, task: TaskId) -> Option<State> {
+        let state = State::unpack(self.cell(task.cell)?.state.get());
+        (state.number == task.number).then_some(state)
+    }
+
+    /// From one phase to another; false if it is in another one.
+    pub(super) fn change(&self, task: TaskId, from: Phase, to: Phase) -> bool {
+        let Some(cell) = self.cell(task.cell) else { return false };
+        let found = State::unpack(cell.state.get());
+        let owner = if matches!(to, Phase::Leased) { me() } else { found.owner };
+        let new = State { number: task.number, owner, phase: to };
+        found.number == task.number && found.phase == from && cell.state.replace(found.pack(), new.pack()).is_ok()
+    }
+
+    /// A task's bytes, for who has it in hand: who fills it, runs it, or reads its result.
+    ///
+    /// # Safety
+    /// Nobody else may have it in hand: its state says so.
+    pub(super) unsafe fn bytes_mut(&self, task: TaskId) -> &mut [u8] {
+        match self.bytes(task.cell) {
+            // SAFETY: within the arena, as `bytes` has checked; that they are ours for now is the caller's promise.
+            Some(bytes) => unsafe { std::slice::from_raw_parts_mut(bytes.as_ptr(), self.size()) },
+            None => &mut [],
+        }
+    }
+
+    /// Writes the argument of a task that this process is filling; its bytes.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    pub(super) fn fill<A: Message>(&self, task: TaskId, argument: &A) -> Result<usize, TooLarge> {
+        // SAFETY: it is being filled, by us.
+        let mut out = Writer::new(unsafe { self.bytes_mut(task) });
+        argument.encode(&mut out).map(|()| out.len())
+    }
+
+    /// A worker has died: what it was running is tried again, or has died with it. The tasks that are to be tried again go to `again`.
+    pub(super) fn bereave(&self, dead: usize, pid: u32, status: Option<ExitStatus>, mut again: impl FnMut(TaskId)) {
+        let made = self.head.segments.iter().take_while(|segment| segment.get() != 0).count() * SEGMENT;
+        for number in 0..u32::try_from(made).unwrap_or(0) {
+            let Some(cell) = self.cell(number) else { continue };
+            let found = State::unpack(cell.state.get());
+            if usize::from(found.owner) != dead {
+                continue;
+            }
+            let task = TaskId { cell: number, number: found.number };
+            match found.phase {
+                Phase::Filling | Phase::Orphan => drop(self.change(task, found.phase, Phase::Free)),
+                Phase::Leased => {
+                    self.head.crashed.add(1);
+                    cell.pid.set(pid);
+                    cell.set_status(status);
+                    if cell.attempts.get() <= self.head.retries.get() {
+                        self.head.retried.add(1);
+                        if self.change(task, Phase::Leased, Phase::Submitted) {
+                            again(task);
+                        }
+                    } else {
+                        self.change(task, Phase::Leased, Phase::Died);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.head.over.ring_all();
+    }
+}
+
+impl Cell {
+    fn set_status(&self, status: Option<ExitStatus>) {
+        self.status.set(match status {
+            Some(ExitStatus::Code(code)) => 1 << 16 | (code.unsigned_abs() & 0xffff),
+            Some(ExitStatus::Signal { signal, .. }) => 2 << 16 | (signal.unsigned_abs() & 0xffff),
+            None => 0,
+        });
+    }
+
+    /// How the worker ended that died with it.
+    pub(super) fn status(&self) -> ExitStatus {
+        let word = self.status.get();
+        let number = i32::try_from(word & 0xffff).unwrap_or(0);
+        if word >> 16 == 2 {
+            ExitStatus::Signal { signal: number, core_dumped: false }
+        } else {
+            ExitStatus::Code(number)
+        }
+    }
+}
+
+impl std::fmt::Debug for Cells {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cells").field("object", &self.object).finish_non_exhaustive()
+    }
+}

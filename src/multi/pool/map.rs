@@ -1,0 +1,292 @@
+//! A function over many values, by all workers of a pool.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::job::{Job, Room, item, run};
+use super::task::{AsyncResult, TaskError};
+use super::{Pool, Retry, Shared};
+use crate::multi::bell::Limit;
+use crate::multi::error::{DecodeError, TooLarge};
+use crate::multi::message::{Message, Reader, Writer};
+
+/// Why a map has not all results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapError<R> {
+    /// The first value, by its place, that has none.
+    pub index: usize,
+    /// Why that has none.
+    pub error: TaskError,
+    /// The results there are, by place.
+    pub completed: Vec<Option<R>>,
+}
+
+impl<R> std::fmt::Display for MapError<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "value {}: {}", self.index, self.error)
+    }
+}
+
+impl<R: std::fmt::Debug> std::error::Error for MapError<R> {}
+
+/// A map that is to be run: [`Pool::map_with`].
+#[derive(Debug)]
+#[must_use = "it runs when it is collected"]
+pub struct MapBuilder<'p, A: Message, R: Message, F, I> {
+    pub(super) pool: &'p Pool,
+    pub(super) work: PhantomData<fn(A, F) -> R>,
+    pub(super) values: I,
+    pub(super) chunk: Option<NonZeroUsize>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) retry: Option<Retry>,
+    pub(super) fail_fast: bool,
+}
+
+impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<Item = A>> MapBuilder<'_, A, R, F, I> {
+    /// How many values a worker takes at a time. Else, as in Python: a quarter of what there is for each worker.
+    pub fn chunk_size(self, chunk: NonZeroUsize) -> Self {
+        Self { chunk: Some(chunk), ..self }
+    }
+
+    /// When this time is over, values that have no result yet will have none.
+    pub fn deadline(self, time: Duration) -> Self {
+        Self { deadline: Some(time), ..self }
+    }
+
+    /// What becomes of a value whose worker died, other than what the pool does.
+    pub fn retry(self, retry: Retry) -> Self {
+        Self { retry: Some(retry), ..self }
+    }
+
+    /// After the first failure no further values are begun.
+    pub fn fail_fast(self) -> Self {
+        Self { fail_fast: true, ..self }
+    }
+
+    /// Runs it and waits for the results, in the values' order.
+    ///
+    /// # Errors
+    /// If a value has no result: the first of them by its place, and all results there are.
+    pub fn collect(self) -> Result<Vec<R>, MapError<R>> {
+        let run = match self.run() {
+            Ok(run) => run,
+            Err((error, count)) => {
+                return Err(MapError { index: 0, error, completed: (0..count).map(|_| None).collect() });
+            }
+        };
+        match run.all() {
+            Some(results) => Ok(results),
+            None => {
+                let results: Vec<Result<R, TaskError>> = run.each().collect();
+                let first = results
+                    .iter()
+                    .enumerate()
+                    .find_map(|(index, result)| Some((index, result.as_ref().err()?.clone())));
+                let (index, error) = first.unwrap_or((0, TaskError::Cancelled));
+                Err(MapError { index, error, completed: results.into_iter().map(Result::ok).collect() })
+            }
+        }
+    }
+
+    /// Runs it and waits for the result of each value, in their order.
+    pub fn collect_each(self) -> Vec<Result<R, TaskError>> {
+        match self.run() {
+            Ok(run) => run.each().collect(),
+            Err((error, count)) => (0..count).map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// Runs it to its end; if that cannot be, why, and how many values there are.
+    fn run(self) -> Result<Run, (TaskError, usize)> {
+        let values: Vec<A> = self.values.collect();
+        let shared = &self.pool.shared;
+        let workers = shared.workers().max(1);
+        let chunk = self
+            .chunk
+            .map_or_else(|| values.len().div_ceil(4 * workers), NonZeroUsize::get)
+            .clamp(1, values.len().max(1));
+        let refused = |error| (error, values.len());
+        let bytes = Job::bytes::<A, R>(values.len(), chunk).ok_or(refused(TaskError::TooMany(u32::MAX as usize)))?;
+        let mut late = shared.late.lock().unwrap_or_else(PoisonError::into_inner);
+        *late = std::mem::take(&mut *late).into_iter().filter_map(|late| late.vacate().err()).collect();
+        drop(late);
+        let old = shared.room.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let room = Room::make(old, bytes).map_err(|error| refused(TaskError::NoMemory(error.to_string())))?;
+        let job = Job::create::<A, R>(&room, values.len(), chunk).ok_or(refused(TaskError::Cancelled))?;
+        let mut run = Run {
+            shared: Arc::clone(shared),
+            job,
+            room: Some(room),
+            tickets: Vec::new(),
+            sent: 0,
+            errors: BTreeMap::new(),
+            crashes: BTreeMap::new(),
+            retries: self.retry.unwrap_or(shared.retry).times(),
+        };
+        run.fill(&values);
+        if self.fail_fast {
+            job.stop_at_failure();
+        }
+        run.drive::<A, R, F>(workers, self.deadline.map_or(Limit::NEVER, Limit::after), self.fail_fast);
+        Ok(run)
+    }
+}
+
+/// A job under way, and its results when it is over.
+struct Run {
+    shared: Arc<Shared>,
+    job: Job,
+    room: Option<Room>,
+    tickets: Vec<(u32, AsyncResult<()>)>,
+    /// Tickets sent so far.
+    sent: u32,
+    /// By value, why there will be no result.
+    errors: BTreeMap<usize, TaskError>,
+    /// By value, how many workers died with it.
+    crashes: BTreeMap<usize, u32>,
+    retries: u32,
+}
+
+impl Run {
+    fn fill<A: Message>(&mut self, values: &[A]) {
+        for (item, value) in values.iter().enumerate() {
+            // SAFETY: no ticket has been sent yet.
+            let mut out = Writer::new(unsafe { self.job.input(item) });
+            if let Err(too_large) = value.encode(&mut out) {
+                self.errors.insert(item, too_large.into());
+                self.job.set_state(item, item::TOO_LARGE);
+            }
+        }
+    }
+
+    /// Sends tickets, and others for those whose workers died, until all is done.
+    fn drive<A: Message, R: Message, F>(&mut self, workers: usize, limit: Limit, fail_fast: bool)
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+    {
+        let mut wanted = workers.min(self.job.chunks());
+        while wanted > 0 || !self.tickets.is_empty() {
+            for _ in 0..wanted {
+                self.sent += 1;
+                match self.shared.submit::<_, ()>(run::<A, R, F>, &self.job.ticket(self.sent)) {
+                    Ok(ticket) => self.tickets.push((self.sent, ticket)),
+                    Err(error) if self.tickets.is_empty() => return self.fail(&error),
+                    Err(_) => break,
+                }
+            }
+            let over = || self.tickets.iter().any(|(_, ticket)| ticket.ready()).then_some(());
+            if self.shared.cells.head.over.wait(limit, over).is_none() {
+                self.job.stop();
+                return self.fail(&TaskError::DeadlineExceeded);
+            }
+            wanted = self.gather();
+            if fail_fast && !self.errors.is_empty() {
+                // The death of a worker is a failure, too, which only we see.
+                self.job.stop();
+                wanted = 0;
+            }
+        }
+        self.fail(&TaskError::Cancelled);
+    }
+
+    /// Takes the tickets that are over; how many others must be sent.
+    fn gather(&mut self) -> usize {
+        let mut wanted = 0;
+        for (number, ticket) in std::mem::take(&mut self.tickets) {
+            if !ticket.ready() {
+                self.tickets.push((number, ticket));
+                continue;
+            }
+            match ticket.get() {
+                Ok(()) => {}
+                Err(error @ (TaskError::WorkerDied { .. } | TaskError::Quarantined { .. })) => {
+                    self.bury(number, error);
+                    wanted += 1;
+                }
+                Err(error) => self.fail(&error),
+            }
+        }
+        wanted
+    }
+
+    fn bury(&mut self, ticket: u32, error: TaskError) {
+        let Some(item) = self.job.repair(ticket) else { return };
+        let crashes = self.crashes.entry(item).or_default();
+        *crashes += 1;
+        if *crashes <= self.retries {
+            self.shared.cells.head.retried.add(1);
+            self.job.renew(item);
+        } else {
+            let quarantined = TaskError::Quarantined { crashes: *crashes };
+            self.errors.insert(item, if self.retries > 0 { quarantined } else { error });
+        }
+    }
+
+    /// What has no result now will have none, for this reason.
+    fn fail(&mut self, error: &TaskError) {
+        for item in 0..self.job.items() {
+            if matches!(self.job.state(item), item::NEW | item::BEGUN) {
+                self.errors.entry(item).or_insert_with(|| error.clone());
+            }
+        }
+    }
+
+    /// All results, if there are all.
+    fn all<R: Message>(&self) -> Option<Vec<R>> {
+        if !self.errors.is_empty() {
+            return None;
+        }
+        (0..self.job.items())
+            .map(|item| (self.job.state(item) == item::DONE).then(|| self.read(item).ok()).flatten())
+            .collect()
+    }
+
+    fn read<R: Message>(&self, item: usize) -> Result<R, DecodeError> {
+        // SAFETY: it is done: no worker has it in hand.
+        let bytes = unsafe { self.job.output(item) };
+        R::decode(&mut Reader::new(bytes))
+    }
+
+    /// The result of each value, or why there is none.
+    fn each<R: Message>(&self) -> impl Iterator<Item = Result<R, TaskError>> + '_ {
+        (0..self.job.items()).map(|item| match (self.errors.get(&item), self.job.state(item)) {
+            (Some(error), _) => Err(error.clone()),
+            (None, item::DONE) => Ok(self.read(item)?),
+            (None, item::PANICKED) => Err(TaskError::Panicked(self.job.panic(item))),
+            (None, item::TOO_LARGE) => Err(TooLarge { needed: R::SLOT + 1, slot: R::SLOT }.into()),
+            (None, item::UNREADABLE) => Err(DecodeError("the argument".into()).into()),
+            (None, _) => Err(TaskError::Cancelled),
+        })
+    }
+}
+
+impl Drop for Run {
+    /// The room is used again by the next job, unless a worker is still there.
+    fn drop(&mut self) {
+        let Some(room) = self.room.take() else { return };
+        let tickets: Vec<AsyncResult<()>> =
+            std::mem::take(&mut self.tickets).into_iter().map(|(_, ticket)| ticket).collect();
+        if tickets.is_empty() {
+            *self.shared.room.lock().unwrap_or_else(PoisonError::into_inner) = Some(room);
+        } else {
+            self.shared.late.lock().unwrap_or_else(PoisonError::into_inner).push(Late { room, tickets });
+        }
+    }
+}
+
+/// The room of a job that was given up while workers were still at it.
+#[derive(Debug)]
+pub(super) struct Late {
+    room: Room,
+    tickets: Vec<AsyncResult<()>>,
+}
+
+impl Late {
+    /// The room, if no worker is at it any more.
+    fn vacate(self) -> Result<Room, Self> {
+        if self.tickets.iter().all(AsyncResult::ready) { Ok(self.room) } else { Err(self) }
+    }
+}

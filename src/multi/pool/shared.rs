@@ -1,0 +1,255 @@
+//! What a pool and the results of its tasks have in common, and the pool's owner's part of its workers' lives.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::cells::{Cells, MOST, Phase, TaskId};
+use super::job::Room;
+use super::map::Late;
+use super::task::{AsyncResult, TaskError};
+use super::worker::{self, Shim};
+use super::{PoolBuilder, PoolStats, Retry, WorkerInfo};
+use crate::multi::arena::BlockId;
+use crate::multi::bell::Limit;
+use crate::multi::cpu::Core;
+use crate::multi::error::{SpawnError, TooLarge};
+use crate::multi::family;
+use crate::multi::launcher::Request;
+use crate::multi::member::{BOUND, LAUNCHED, REVIVE, State};
+use crate::multi::message::{Message, Writer};
+use crate::multi::object::{Handle, Object};
+use crate::multi::queue::{Consumer, Producer, Shutdown, queue};
+use crate::prim::Ordering;
+
+/// A worker's place in the family.
+#[derive(Clone, Copy, Debug)]
+struct Worker {
+    place: usize,
+    generation: u32,
+    core: Option<Core>,
+}
+
+/// Dropped with the last of the pool and its results.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) cells: Cells,
+    handle: Handle,
+    tasks: Producer<u64>,
+    /// So that there is a consumer even while no worker lives.
+    _consumer: Consumer<u64>,
+    workers: Vec<Worker>,
+    closed: AtomicBool,
+    cancelled: Mutex<u64>,
+    pub(super) retry: Retry,
+    /// Memory of the last map, for the next.
+    pub(super) room: Mutex<Option<Room>>,
+    /// Of maps that were given up.
+    pub(super) late: Mutex<Vec<Late>>,
+}
+
+impl Shared {
+    pub(super) fn create(builder: &PoolBuilder) -> Result<Self, SpawnError> {
+        let size = u32::try_from(builder.slot_bytes.max(64))
+            .map_err(|_| TooLarge { needed: builder.slot_bytes, slot: u32::MAX as usize })?;
+        let handle = Cells::create(size)?;
+        let cells = Cells::of(handle.object());
+        let (tasks, consumer) = queue::<u64>(MOST)?;
+        cells.head.tasks.set(consumer.block());
+        cells.head.retries.set(builder.retry.times());
+        cells.head.most_tasks.set(builder.most_tasks);
+        cells.head.init.set(builder.init as u64);
+        Ok(Self {
+            cells,
+            handle,
+            tasks,
+            _consumer: consumer,
+            workers: Vec::new(),
+            closed: AtomicBool::new(false),
+            cancelled: Mutex::new(0),
+            retry: builder.retry,
+            room: Mutex::new(None),
+            late: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Starts a worker; if that fails those before it are ended by the drop of this.
+    pub(super) fn start(&mut self, index: usize, core: Option<Core>) -> Result<(), SpawnError> {
+        let (place, member) = family::reserve(LAUNCHED | BOUND | REVIVE, Some(&format!("PoolWorker-{}", index + 1)))?;
+        let shim: fn(usize, &mut Writer<'_>) -> Result<(), TooLarge> = worker::main;
+        let object = self.handle.object();
+        let settings = (index as u64) << 32 | core.map_or(0, |core| core.cpu as u64 + 1);
+        for (word, value) in
+            member.job.iter().zip([shim as usize as u64, u64::from(object.block.0), settings, object.generation])
+        {
+            word.set(value);
+        }
+        // What it holds it takes itself.
+        member.released.set(1);
+        self.workers.push(Worker { place, generation: member.generation(), core });
+        if let Err(error) = family::ask(Request::Start, place) {
+            member.clear_flag(REVIVE);
+            member.set_state(State::Ended);
+            return Err(error);
+        }
+        member.news.wait(Limit::NEVER, || (member.state() != State::Reserved).then_some(()));
+        match (member.state(), member.status()) {
+            (State::Ended, Some(status)) if member.pid.get() == 0 => {
+                Err(std::io::Error::from_raw_os_error(status.exitcode()).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    pub(super) fn worker_infos(&self) -> Vec<WorkerInfo> {
+        let info = |worker: &Worker| {
+            let member = family::member(worker.place);
+            let (pid, tasks, restarts) = (member.pid.get(), member.tasks.get(), member.restarts.get());
+            WorkerInfo { pid, core: worker.core, tasks, restarts }
+        };
+        self.workers.iter().map(info).collect()
+    }
+
+    pub(super) fn stats(&self) -> PoolStats {
+        let head = self.cells.head;
+        let cancelled = *self.cancelled.lock().unwrap_or_else(PoisonError::into_inner);
+        PoolStats {
+            completed: head.completed.get(),
+            crashed: head.crashed.get(),
+            retried: head.retried.get(),
+            cancelled,
+        }
+    }
+
+    pub(super) fn count_cancelled(&self, count: u64) {
+        *self.cancelled.lock().unwrap_or_else(PoisonError::into_inner) += count;
+    }
+
+    /// Submits a task that `shim` runs.
+    pub(super) fn submit<A: Message, R: Message>(
+        self: &Arc<Self>,
+        shim: Shim,
+        argument: &A,
+    ) -> Result<AsyncResult<R>, TaskError> {
+        // ORDER(multi.pool.closed): Relaxed; one who closes and one who submits at the same time have no order.
+        if self.closed.load(Ordering::Relaxed) || self.has_ended() {
+            return Err(self.why_ended());
+        }
+        let task = self
+            .cells
+            .claim()
+            .map_err(|error| TaskError::NoMemory(error.to_string()))?
+            .ok_or(TaskError::TooMany(MOST))?;
+        let result = AsyncResult { shared: Arc::clone(self), task, value: std::marker::PhantomData };
+        let Some(cell) = self.cells.cell(task.cell) else { return Err(TaskError::Cancelled) };
+        let written = self.cells.fill(task, argument);
+        match written {
+            Ok(len) => cell.len.set(u32::try_from(len).unwrap_or(u32::MAX)),
+            Err(too_large) => {
+                self.cells.change(task, Phase::Filling, Phase::Free);
+                return Err(TooLarge { slot: self.cells.size(), ..too_large }.into());
+            }
+        }
+        cell.shim.set(shim as usize as u64);
+        self.cells.change(task, Phase::Filling, Phase::Submitted);
+        // There are as many places as there can be tasks; some may still have those that were cancelled, which are taken out soon.
+        if self.tasks.put(task.pack()).is_err() {
+            self.cells.change(task, Phase::Submitted, Phase::Free);
+            return Err(TaskError::PoolClosed);
+        }
+        Ok(result)
+    }
+
+    /// No worker is left: what was kept because of them can go. (Their tickets hold this, so this would never be dropped.)
+    pub(super) fn forget_late(&self) {
+        let late = std::mem::take(&mut *self.late.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(late);
+    }
+
+    pub(super) fn close(&self) {
+        // ORDER(multi.pool.closed): Relaxed, see `submit`.
+        self.closed.store(true, Ordering::Relaxed);
+        self.tasks.shutdown(Shutdown::Drain);
+    }
+
+    /// Whether no task will be run any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.cells.head.ended.get() != 0 || self.cells.head.broken.get() != 0
+    }
+
+    /// Why that is so.
+    pub(super) fn why_ended(&self) -> TaskError {
+        if self.cells.head.broken.get() != 0 { TaskError::Broken } else { TaskError::PoolClosed }
+    }
+
+    /// Waits until no worker is left; whether that is so.
+    pub(super) fn wait_for_workers(&self, limit: Limit) -> bool {
+        self.workers.iter().all(|worker| {
+            let member = family::member(worker.place);
+            let ended = || {
+                (member.generation() != worker.generation || matches!(member.state(), State::Ended | State::Free))
+                    .then_some(())
+            };
+            let mut left = limit.slices();
+            loop {
+                match left.next() {
+                    None => return false,
+                    Some(slice) if member.news.wait(slice, ended).is_some() => return true,
+                    Some(_) if !family::launcher_lives() => return false,
+                    Some(_) => {}
+                }
+            }
+        })
+    }
+
+    pub(super) fn terminate(&self) {
+        self.close();
+        self.cells.head.ended.set(1);
+        self.tasks.shutdown(Shutdown::Immediate);
+        for worker in &self.workers {
+            let member = family::member(worker.place);
+            if member.generation() == worker.generation && member.state() == State::Running {
+                member.clear_flag(REVIVE);
+                let _ = family::ask(Request::Kill, worker.place);
+            }
+        }
+        self.wait_for_workers(Limit::NEVER);
+        self.cells.head.over.ring_all();
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if crate::multi::object::is_bequeathing() {
+            return;
+        }
+        self.terminate();
+        for worker in &self.workers {
+            let member = family::member(worker.place);
+            if member.generation() == worker.generation {
+                member.set_state(State::Free);
+            }
+        }
+        self.cells.free_segments();
+    }
+}
+
+/// The sweep's part: a worker, or who submitted tasks, has died.
+pub(in crate::multi) fn bereave(object: Object, dead: usize) {
+    let member = family::member(dead);
+    let cells = Cells::of(object);
+    let queue = BlockId(cells.head.tasks.get());
+    cells.bereave(dead, member.pid.get(), member.status(), |task: TaskId| {
+        Producer::<u64>::lend(Object::in_block(queue), |producer| drop(producer.try_put(task.pack())));
+    });
+}
+
+/// The launcher's part: a worker ends again and again before it takes a task.
+pub(in crate::multi) fn gave_up(object: Object) {
+    let head = Cells::of(object).head;
+    head.broken.set(1);
+    head.over.ring_all();
+}

@@ -1,0 +1,184 @@
+//! A task that was submitted, and its result.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Shared;
+use super::cells::{Phase, TaskId};
+use crate::multi::bell::Limit;
+use crate::multi::child;
+use crate::multi::error::{DecodeError, ExitStatus, PanicInfo, TooLarge};
+use crate::multi::message::{Message, Reader};
+
+/// Why a task has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// It panicked; its worker goes on.
+    #[error("the task panicked: {0}")]
+    Panicked(PanicInfo),
+    /// Its worker died. It is not tried again, unless the pool is told to ([`super::Retry`]).
+    #[error("the task's worker died, pid {pid}: {status}")]
+    WorkerDied {
+        /// The worker's pid.
+        pid: u32,
+        /// How it ended.
+        status: ExitStatus,
+        /// Which attempt that was.
+        attempt: u32,
+        /// Whether the task had been begun.
+        started: bool,
+    },
+    /// So many workers died with it that it is not tried again.
+    #[error("{crashes} workers died with the task; it is not tried again")]
+    Quarantined {
+        /// How many.
+        crashes: u32,
+    },
+    /// It was not done in time.
+    #[error("the task was not done in time")]
+    DeadlineExceeded,
+    /// It was cancelled before it was begun.
+    #[error("the task was cancelled")]
+    Cancelled,
+    /// The pool runs no tasks any more.
+    #[error("the pool is closed")]
+    PoolClosed,
+    /// The pool's workers cannot be started: each ended before its first task. What they said is on the standard error.
+    #[error("the pool's workers end before they take a task; see what they said")]
+    Broken,
+    /// The pool has as many tasks as it can have.
+    #[error("a pool can have {0} tasks at a time, and has them")]
+    TooMany(usize),
+    /// The argument, or the result, does not fit; give the builder more `slot_bytes`, or put it into a blob.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// The argument, or the result, cannot be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// No memory for more tasks.
+    #[error("no memory for the task: {0}")]
+    NoMemory(String),
+}
+
+/// The result of a task that will be there: [`super::Pool::apply_async`]. Dropped, it cancels a task that has not begun.
+#[derive(Debug)]
+#[must_use = "dropping it cancels a task that has not begun"]
+pub struct AsyncResult<R: Message> {
+    pub(super) shared: Arc<Shared>,
+    pub(super) task: TaskId,
+    pub(super) value: PhantomData<fn() -> R>,
+}
+
+impl<R: Message> AsyncResult<R> {
+    /// Waits for the result.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn get(self) -> Result<R, TaskError> {
+        self.wait_over(Limit::NEVER);
+        self.take()
+    }
+
+    /// As [`Self::get`], so long at most.
+    ///
+    /// # Errors
+    /// The result itself, if it is not there in time.
+    pub fn get_timeout(self, time: Duration) -> Result<Result<R, TaskError>, Self> {
+        if self.wait_over(Limit::after(time)) { Ok(self.take()) } else { Err(self) }
+    }
+
+    /// Waits until the task is over, so long at most (`None`: for ever); whether it is.
+    pub fn wait(&self, time: Option<Duration>) -> bool {
+        self.wait_over(time.map_or(Limit::NEVER, Limit::after))
+    }
+
+    /// Whether the task is over.
+    pub fn ready(&self) -> bool {
+        self.is_over()
+    }
+
+    /// Whether the task has a result; `None`: it is not over.
+    pub fn successful(&self) -> Option<bool> {
+        self.is_over().then(|| self.phase() == Some(Phase::Done))
+    }
+
+    /// Cancels the task if it has not begun; whether that is so. [`Self::get`] then says so.
+    pub fn cancel(&self) -> bool {
+        let cancelled = self.shared.cells.change(self.task, Phase::Submitted, Phase::Free);
+        self.shared.count_cancelled(u64::from(cancelled));
+        cancelled
+    }
+
+    /// Lets the task run though nobody will take its result.
+    pub fn detach(self) {
+        let Self { shared, task, .. } = &self;
+        // A task that has not begun has nobody who would free it: it stays until the pool ends.
+        if !shared.cells.change(*task, Phase::Leased, Phase::Orphan) && !self.is_over() {
+            std::mem::forget(self);
+        }
+    }
+
+    /// Calls `callback` with the result, on a thread of its own. A callback that panics harms nobody.
+    ///
+    /// From then on this process has threads, and cannot fork children by [`super::super::Process::spawn`] until the callback has been
+    /// called.
+    pub fn then(self, callback: impl FnOnce(Result<R, TaskError>) + Send + 'static) {
+        std::thread::spawn(move || callback(self.get()));
+    }
+
+    fn phase(&self) -> Option<Phase> {
+        self.shared.cells.state(self.task).map(|state| state.phase)
+    }
+
+    fn is_over(&self) -> bool {
+        self.phase().is_none_or(|phase| phase.is_over() || phase == Phase::Free) || self.shared.has_ended()
+    }
+
+    fn wait_over(&self, limit: Limit) -> bool {
+        self.shared.cells.head.over.wait(limit, || self.is_over().then_some(())).is_some()
+    }
+
+    /// It is over: takes the result.
+    fn take(&self) -> Result<R, TaskError> {
+        let cells = &self.shared.cells;
+        let (Some(phase), Some(cell)) = (self.phase(), cells.cell(self.task.cell)) else {
+            return Err(TaskError::Cancelled);
+        };
+        let len = cell.len.get() as usize;
+        // SAFETY: it is over, and only this handle reads it.
+        let bytes = unsafe { cells.bytes_mut(self.task) };
+        match phase {
+            Phase::Done => Ok(R::decode(&mut Reader::new(&bytes[..len.min(bytes.len())]))?),
+            Phase::Panicked => {
+                let (message, location) = child::read_panic(bytes);
+                Err(TaskError::Panicked(PanicInfo { message, location, pid: cell.pid.get() }))
+            }
+            Phase::TooLarge => Err(TooLarge { needed: len, slot: bytes.len() }.into()),
+            Phase::Unreadable => Err(DecodeError("the argument".into()).into()),
+            Phase::Died if cells.head.retries.get() > 0 => Err(TaskError::Quarantined { crashes: cell.attempts.get() }),
+            Phase::Died => {
+                let (pid, attempt) = (cell.pid.get(), cell.attempts.get());
+                Err(TaskError::WorkerDied { pid, status: cell.status(), attempt, started: attempt > 0 })
+            }
+            Phase::Free => Err(TaskError::Cancelled),
+            _ => Err(self.shared.why_ended()),
+        }
+    }
+}
+
+impl<R: Message> Drop for AsyncResult<R> {
+    fn drop(&mut self) {
+        let cells = &self.shared.cells;
+        let Some(state) = cells.state(self.task) else { return };
+        if state.phase.is_over() || state.phase == Phase::Submitted {
+            cells.change(self.task, state.phase, Phase::Free);
+        } else if !cells.change(self.task, Phase::Leased, Phase::Orphan) {
+            // It has come to its end just now.
+            if let Some(state) = cells.state(self.task).filter(|state| state.phase.is_over()) {
+                cells.change(self.task, state.phase, Phase::Free);
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The worker's side of a pool: it takes tasks and runs them until there are no more.
+
+use std::cell::Cell as LocalCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::WorkerContext;
+use super::cells::{Cells, Phase, TaskId};
+use crate::multi::arena::BlockId;
+use crate::multi::child;
+use crate::multi::cpu::Core;
+use crate::multi::error::TooLarge;
+use crate::multi::family;
+use crate::multi::member::REVIVE;
+use crate::multi::message::{Message, Reader, Writer};
+use crate::multi::object::{Handle, Object, Role};
+use crate::multi::queue::Consumer;
+use crate::sys::fork::own_pid;
+use crate::sys::{affinity, signal};
+
+/// What a worker exits with whose `init` failed.
+pub(super) const INIT_FAILED: i32 = 124;
+
+/// How a task's function is called: with the bytes of its argument, in whose place the result goes. `Err`: what is the matter with it.
+pub(super) type Shim = fn(&mut [u8], usize) -> Result<usize, (Phase, usize)>;
+
+thread_local! {
+    /// Which attempt at the task under way this is.
+    static ATTEMPT: LocalCell<u32> = const { LocalCell::new(0) };
+}
+
+/// Which attempt at the task under way this is, 1 the first time: more if its worker died and the pool [tries again](super::Retry). 0
+/// outside of a task.
+pub fn task_attempt() -> u32 {
+    ATTEMPT.get()
+}
+
+/// Runs `work` on the argument in `bytes` and puts the result in its place.
+pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(
+    bytes: &mut [u8],
+    len: usize,
+) -> Result<usize, (Phase, usize)> {
+    // SAFETY: `F` has no size, so there are no bytes to be wrong, and whoever submitted the task had one, which is Copy.
+    let work: F = unsafe { std::mem::MaybeUninit::uninit().assume_init() };
+    let argument = bytes.get(..len).map(|bytes| A::decode(&mut Reader::new(bytes)));
+    let Some(Ok(argument)) = argument else { return Err((Phase::Unreadable, 0)) };
+    let result = match catch_unwind(AssertUnwindSafe(|| work(argument))) {
+        Ok(result) => result,
+        Err(_) => {
+            let mut out = Writer::new(bytes);
+            child::write_panic(&mut out);
+            return Err((Phase::Panicked, out.len()));
+        }
+    };
+    let mut out = Writer::new(bytes);
+    match result.encode(&mut out) {
+        Ok(()) => Ok(out.len()),
+        Err(TooLarge { needed, .. }) => Err((Phase::TooLarge, needed)),
+    }
+}
+
+/// What the launcher starts in a worker's process.
+pub(super) fn main(place: usize, _: &mut Writer<'_>) -> Result<(), TooLarge> {
+    let member = family::member(place);
+    // Ctrl-C is the owner's business.
+    let _ = signal::ignore_interrupt();
+    let pool =
+        Object { block: BlockId(u32::try_from(member.job[1].get()).unwrap_or(0)), generation: member.job[3].get() };
+    let (index, core) = (member.job[2].get() >> 32, member.job[2].get() & 0xffff_ffff);
+    // The owner holds the pool as long as it has workers; from here on we hold it, too.
+    let _held = Handle::join(pool, Role::Second);
+    let cells = Cells::of(pool);
+    let tasks: Consumer<u64> = Consumer::join_block(Object::in_block(BlockId(cells.head.tasks.get())));
+    let core = usize::try_from(core).ok().and_then(|core| core.checked_sub(1)).map(|cpu| Core { cpu });
+    if let Some(Err(error)) = core.map(|core| affinity::pin_to(core.cpu)) {
+        log::warn!("a pool's worker cannot be pinned to {core:?}: {error}; it runs anywhere");
+    }
+    let context =
+        WorkerContext { index: usize::try_from(index).unwrap_or(0), core, incarnation: member.restarts.get() + 1 };
+    initialise(&cells, context);
+    work(&cells, &tasks, member);
+    Ok(())
+}
+
+/// Calls an `init`, which has no size.
+pub(super) fn call_init<F: Fn(WorkerContext) -> Result<(), String> + Copy>(
+    context: WorkerContext,
+) -> Result<(), String> {
+    // SAFETY: as in `run`.
+    let init: F = unsafe { std::mem::MaybeUninit::uninit().assume_init() };
+    init(context)
+}
+
+fn initialise(cells: &Cells, context: WorkerContext) {
+    let init = usize::try_from(cells.head.init.get()).unwrap_or(0);
+    if init == 0 {
+        return;
+    }
+    // SAFETY: written by `PoolBuilder::init` of a process of this same image: the address of a function of this type.
+    let init: fn(WorkerContext) -> Result<(), String> = unsafe { std::mem::transmute(init) };
+    if let Err(error) = init(context) {
+        crate::sys::stderr::say(&format!("[pool worker {}] its start failed: {error}", context.index));
+        child::exit(INIT_FAILED);
+    }
+}
+
+fn work(cells: &Cells, tasks: &Consumer<u64>, member: &'static crate::multi::member::Member) {
+    let most = cells.head.most_tasks.get();
+    let mut done = 0;
+    while most == 0 || done < most {
+        let Ok(lease) = tasks.lease() else {
+            // There will be no more: nobody is to take our place.
+            member.clear_flag(REVIVE);
+            return;
+        };
+        let task = TaskId::unpack(*lease);
+        let ours = cells.change(task, Phase::Submitted, Phase::Leased);
+        // What becomes of it is written in its cell from now on.
+        lease.ack();
+        if ours {
+            member.tasks.add(1);
+            run_task(cells, task);
+            done += 1;
+        }
+    }
+}
+
+fn run_task(cells: &Cells, task: TaskId) {
+    let Some(cell) = cells.cell(task.cell) else { return };
+    cell.pid.set(own_pid().unsigned_abs());
+    ATTEMPT.set(cell.attempts.add(1) + 1);
+    // SAFETY: the task was submitted by a process of this same image: the address of a function of this type.
+    let shim: Shim = unsafe { std::mem::transmute(usize::try_from(cell.shim.get()).unwrap_or(0)) };
+    // SAFETY: it is leased to us.
+    let bytes = unsafe { cells.bytes_mut(task) };
+    let (phase, len) = match shim(bytes, cell.len.get() as usize) {
+        Ok(len) => (Phase::Done, len),
+        Err((phase, len)) => (phase, len),
+    };
+    ATTEMPT.set(0);
+    cell.len.set(u32::try_from(len).unwrap_or(u32::MAX));
+    cells.head.completed.add(1);
+    if !cells.change(task, Phase::Leased, phase) {
+        // Nobody waits for it any more.
+        cells.change(task, Phase::Orphan, Phase::Free);
+    }
+    cells.head.over.ring_all();
+}

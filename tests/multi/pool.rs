@@ -1,0 +1,377 @@
+//! A74 to A83: pools; and what becomes of tasks whose workers are killed.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use pinring::multi::{Pool, Process, Retry, Serde, TaskError, exit, init, task_attempt};
+
+use crate::Case;
+
+pub(crate) const CASES: &[Case] = &[
+    ("a74_apply_and_map_give_what_a_loop_gives", a74),
+    ("a75_nothing_gives_nothing_at_once", a75),
+    ("a76_a_callback_is_called_once_for_each_task", a76),
+    ("a77_values_that_end_in_a_panic_leave_the_pool_usable", a77),
+    ("a78_a_slow_result_is_given_back_and_comes_later", a78),
+    ("a79_imap_keeps_the_order_and_unordered_the_places", a79),
+    ("a80_terminate_does_not_wait_for_what_is_queued", a80),
+    ("a81_a_panic_is_told_with_its_place_and_the_worker_lives", a81),
+    ("a82_workers_are_replaced_after_their_tasks", a82),
+    ("a83_init_runs_once_in_each_worker", a83),
+    ("a_pool_in_a_child", in_a_child),
+    ("a_pool_of_two_hundred_workers", two_hundred),
+    ("a_killed_worker_fails_its_task_only", killed_worker),
+    ("a_killed_worker_is_replaced_on_its_core", replaced),
+    ("a_task_is_tried_again_if_so_asked", retried),
+    ("a_map_goes_on_when_workers_die", map_and_deaths),
+    ("an_init_that_fails_breaks_the_pool", broken),
+    ("a_task_can_be_cancelled_before_it_begins", cancelled),
+    ("a_map_has_a_deadline", deadline),
+    ("an_argument_or_a_result_that_is_too_large_is_an_error", too_large),
+    ("a_pool_is_used_by_many_threads", threads),
+];
+
+const MS: Duration = Duration::from_millis(1);
+
+fn square(n: i64) -> i64 {
+    n * n
+}
+
+fn a74() {
+    let pool = Pool::with_processes(2).unwrap();
+    assert_eq!(pool.apply(square, 7), Ok(49));
+    assert_eq!(pool.apply(|(a, b): (f64, f64)| a / b, (1.0, 4.0)), Ok(0.25));
+    for count in [0i64, 1, 10, 1000] {
+        let wanted: Vec<i64> = (0..count).map(square).collect();
+        assert_eq!(pool.map(square, 0..count).unwrap(), wanted);
+        for chunk in [1, 3, count as usize + 1] {
+            let chunk = NonZeroUsize::new(chunk).unwrap();
+            assert_eq!(pool.map_with(square, 0..count).chunk_size(chunk).collect().unwrap(), wanted);
+        }
+    }
+    let pairs = (0..10u32).map(|n| (n, 2 * n));
+    assert_eq!(pool.map(|(a, b): (u32, u32)| a + b, pairs).unwrap(), (0..10).map(|n| 3 * n).collect::<Vec<_>>());
+    let words = ["a", "bc", ""].map(|word| Serde(word.to_owned()));
+    assert_eq!(pool.map(|word: Serde<String>| word.0.len() as u64, words).unwrap(), [1, 2, 0]);
+    let stats = pool.join();
+    assert_eq!((stats.crashed, stats.cancelled), (0, 0));
+}
+
+fn a75() {
+    let pool = Pool::with_processes(2).unwrap();
+    assert!(pool.map(square, []).unwrap().is_empty());
+    assert_eq!(pool.imap(square, []).count(), 0);
+    assert_eq!(pool.imap_unordered(square, []).count(), 0);
+}
+
+fn a76() {
+    init().unwrap();
+    let pool = Pool::with_processes(2).unwrap();
+    let (good, bad) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    for n in 0..20 {
+        let (good, bad) = (Arc::clone(&good), Arc::clone(&bad));
+        let result = pool.apply_async(|n: i64| if n % 4 == 0 { panic!("four") } else { n }, n).unwrap();
+        result.then(move |result| {
+            let counter = if result.is_ok() { good } else { bad };
+            counter.fetch_add(1, Ordering::SeqCst);
+        });
+    }
+    let start = Instant::now();
+    while good.load(Ordering::SeqCst) + bad.load(Ordering::SeqCst) < 20 && start.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(MS);
+    }
+    assert_eq!((good.load(Ordering::SeqCst), bad.load(Ordering::SeqCst)), (15, 5));
+}
+
+fn a77() {
+    let pool = Pool::with_processes(2).unwrap();
+    for at in [0, 3, 9] {
+        let values = (0..10i64).map(move |n| if n == at { panic!("no more values") } else { n });
+        let mapped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pool.map(square, values.clone())));
+        assert!(mapped.is_err());
+        let mut got = Vec::new();
+        let one = NonZeroUsize::MIN;
+        let mut results = pool.imap(square, values).buffer(one);
+        while let Ok(Some(result)) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| results.next())) {
+            got.push(result.unwrap());
+        }
+        assert_eq!(got, (0..at).map(square).collect::<Vec<_>>());
+        assert_eq!(pool.map(square, 0..5).unwrap(), [0, 1, 4, 9, 16]);
+    }
+}
+
+fn slow(n: i64) -> i64 {
+    std::thread::sleep(200 * MS);
+    n
+}
+
+fn a78() {
+    let pool = Pool::with_processes(1).unwrap();
+    let result = pool.apply_async(slow, 5).unwrap();
+    assert_eq!((result.ready(), result.successful()), (false, None));
+    let start = Instant::now();
+    let result = result.get_timeout(50 * MS).unwrap_err();
+    assert!(start.elapsed() >= 50 * MS);
+    assert!(result.wait(None));
+    assert_eq!((result.ready(), result.successful()), (true, Some(true)));
+    assert_eq!(result.get(), Ok(5));
+}
+
+fn a79() {
+    let pool = Pool::with_processes(3).unwrap();
+    let wanted: Vec<i64> = (0..1000).map(square).collect();
+    assert_eq!(pool.imap(square, 0..1000).map(Result::unwrap).collect::<Vec<_>>(), wanted);
+    let mut places: Vec<usize> = pool
+        .imap_unordered(square, 0..1000)
+        .map(|(place, result)| {
+            assert_eq!(result, Ok(wanted[place]));
+            place
+        })
+        .collect();
+    places.sort_unstable();
+    assert_eq!(places, (0..1000).collect::<Vec<_>>());
+    // Endless values are taken as they are needed.
+    assert_eq!(pool.imap(square, 0..).take(5).map(Result::unwrap).collect::<Vec<_>>(), [0, 1, 4, 9, 16]);
+}
+
+fn a80() {
+    let pool = Pool::with_processes(2).unwrap();
+    let mut results: Vec<_> = (0..10_000).map(|n| pool.apply_async(slow, n).unwrap()).collect();
+    let last = results.pop().unwrap();
+    let start = Instant::now();
+    pool.terminate();
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert_eq!(last.get(), Err(TaskError::PoolClosed));
+    drop(results);
+    let pool = Pool::with_processes(2).unwrap();
+    let result = pool.apply_async(slow, 1).unwrap();
+    pool.close();
+    assert_eq!(pool.apply(slow, 1), Err(TaskError::PoolClosed));
+    assert_eq!(result.get(), Ok(1));
+    let start = Instant::now();
+    drop(pool);
+    assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+fn a81() {
+    let pool = Pool::with_processes(1).unwrap();
+    let before = pool.workers()[0].pid;
+    let Err(TaskError::Panicked(info)) = pool.apply(|n: i64| -> i64 { panic!("{n} is too much") }, 3) else { panic!() };
+    assert_eq!((info.message.as_str(), info.pid), ("3 is too much", before));
+    assert!(info.location.unwrap().contains("tests/multi/pool.rs:"));
+    let Err(TaskError::Panicked(info)) = pool.apply(|(): ()| -> () { panic!("{}", "x".repeat(1 << 20)) }, ()) else {
+        panic!()
+    };
+    assert!(info.message.starts_with("xxx"));
+    assert_eq!((pool.apply(square, 4), pool.workers()[0].pid), (Ok(16), before));
+    let error = pool.map(|n: i64| if n == 3 || n == 7 { panic!("{n}") } else { n }, 0..10).unwrap_err();
+    assert_eq!(error.index, 3);
+    assert!(matches!(&error.error, TaskError::Panicked(info) if info.message == "3"));
+    assert_eq!(error.completed.iter().filter(|result| result.is_some()).count(), 8);
+    let each = pool.map_with(|n: i64| if n == 3 { panic!("{n}") } else { n }, 0..5).collect_each();
+    assert_eq!(each.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, true, false, true]);
+}
+
+fn own_pid(_: u32) -> u32 {
+    std::process::id()
+}
+
+fn a82() {
+    let pool = Pool::builder().processes(3).max_tasks_per_child(NonZeroUsize::new(10).unwrap()).build().unwrap();
+    let mut pids: Vec<u32> =
+        (0..100).map(|n| pool.apply_async(own_pid, n).unwrap()).map(|result| result.get().unwrap()).collect();
+    pids.sort_unstable();
+    for run in pids.chunk_by(|one, next| one == next) {
+        assert!(run.len() <= 10, "{run:?}");
+    }
+    let pool = Pool::builder().processes(2).max_tasks_per_child(NonZeroUsize::MIN).build().unwrap();
+    let results: Vec<_> = (0..6).map(|n| pool.apply_async(square, n).unwrap()).collect();
+    pool.close();
+    assert_eq!(results.into_iter().map(|result| result.get().unwrap()).collect::<Vec<_>>(), [0, 1, 4, 9, 16, 25]);
+    assert_eq!(pool.join().completed, 6);
+}
+
+static STARTED: AtomicUsize = AtomicUsize::new(0);
+
+fn a83() {
+    let pool = Pool::builder().processes(2).init(|context| {
+        STARTED.fetch_add(1 + 10 * context.incarnation as usize, Ordering::SeqCst);
+        Ok(())
+    });
+    let pool = pool.build().unwrap();
+    let started = |_: u32| STARTED.load(Ordering::SeqCst) as u64;
+    assert_eq!(pool.map_with(started, 0..20).chunk_size(NonZeroUsize::MIN).collect().unwrap(), [11; 20]);
+    let pid = pool.workers()[0].pid;
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), nix::sys::signal::Signal::SIGKILL).unwrap();
+    while pool.workers()[0].pid == pid {
+        std::thread::sleep(MS);
+    }
+    let seen = pool.map_with(started, 0..200).chunk_size(NonZeroUsize::MIN).collect().unwrap();
+    assert!(seen.iter().all(|seen| [11, 21].contains(seen)), "{seen:?}");
+}
+
+fn in_a_child() {
+    let child = Process::spawn(|| {
+        let pool = Pool::with_processes(2).unwrap();
+        pool.map(square, 0..4).unwrap().iter().sum::<i64>()
+    });
+    assert_eq!(child.unwrap().join(), Ok(14));
+}
+
+fn two_hundred() {
+    let pool = Pool::with_processes(200).unwrap();
+    assert_eq!(pool.map(square, 0..1000).unwrap().len(), 1000);
+    assert_eq!(pool.workers().len(), 200);
+    assert!(Pool::with_processes(100).is_err(), "there is no room for so many more");
+    assert_eq!(pool.apply(square, 2), Ok(4));
+    drop(pool);
+    assert_eq!(Pool::with_processes(200).unwrap().apply(square, 3), Ok(9));
+}
+
+fn killed_worker() {
+    let pool = Pool::with_processes(2).unwrap();
+    for code in 0..30 {
+        let result = pool
+            .apply_async(|code: i32| -> i32 { if code % 2 == 0 { std::process::abort() } else { exit(code) } }, code)
+            .unwrap();
+        let good = pool.apply_async(square, 6).unwrap();
+        let start = Instant::now();
+        match result.get() {
+            Err(TaskError::WorkerDied { status, attempt: 1, started: true, .. }) => {
+                assert_eq!(status.exitcode(), if code % 2 == 0 { -6 } else { code });
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(start.elapsed() < Duration::from_secs(1));
+        assert_eq!(good.get(), Ok(36));
+    }
+    assert_eq!(pool.stats().crashed, 30);
+}
+
+fn replaced() {
+    let pool = Pool::with_processes(2).unwrap();
+    for _ in 0..20 {
+        let worker = pool.workers()[1];
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(worker.pid as i32), nix::sys::signal::Signal::SIGKILL)
+            .unwrap();
+        assert_eq!(pool.map(square, 0..10).unwrap().len(), 10);
+        while pool.workers()[1].pid == worker.pid {
+            std::thread::sleep(MS);
+        }
+        assert_eq!(pool.workers()[1].core, worker.core);
+        // One that has run a task is not idle.
+        while pool.workers()[1].tasks == worker.tasks {
+            pool.map_with(|_: i64| std::thread::sleep(MS), 0..4).chunk_size(NonZeroUsize::MIN).collect().unwrap();
+        }
+    }
+}
+
+fn retried() {
+    let pool = Pool::builder().processes(2).retry(Retry::UpTo(2)).build().unwrap();
+    let third_time = |n: i64| if task_attempt() < 3 { std::process::abort() } else { n };
+    assert_eq!(pool.apply(third_time, 5), Ok(5));
+    assert_eq!(pool.stats().retried, 2);
+    assert_eq!(pool.apply(|_: i64| -> i64 { std::process::abort() }, 5), Err(TaskError::Quarantined { crashes: 3 }));
+    assert_eq!(pool.apply(square, 5), Ok(25));
+}
+
+fn map_and_deaths() {
+    let pool = Pool::with_processes(2).unwrap();
+    for chunk in [1, 7, 50] {
+        let deadly = |n: i64| if n % 25 == 13 { std::process::abort() } else { n };
+        let each = pool.map_with(deadly, 0..100).chunk_size(NonZeroUsize::new(chunk).unwrap()).collect_each();
+        for (n, result) in each.into_iter().enumerate() {
+            match result {
+                Ok(found) => assert_eq!(found, n as i64),
+                Err(TaskError::WorkerDied { started: true, .. }) => assert_eq!(n % 25, 13),
+                other => panic!("{n}: {other:?}"),
+            }
+        }
+    }
+    // Killed from outside, at any moment.
+    for round in 0..20u64 {
+        let pids: Vec<u32> = pool.workers().iter().map(|worker| worker.pid).collect();
+        let killer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_micros(300 * round));
+            let _ =
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pids[0] as i32), nix::sys::signal::Signal::SIGKILL);
+        });
+        let each =
+            pool.map_with(|n: u64| (0..2000).fold(n, |sum, n| std::hint::black_box(sum ^ n)), 0..2000).collect_each();
+        let died = each.iter().filter(|result| matches!(result, Err(TaskError::WorkerDied { .. }))).count();
+        assert!(died <= 1 && each.iter().filter(|result| result.is_err()).count() == died, "{died} died");
+        killer.join().unwrap();
+    }
+}
+
+fn broken() {
+    let pool = Pool::builder().processes(2).init(|_| Err("there is no table".into())).build().unwrap();
+    assert_eq!(pool.apply(square, 5), Err(TaskError::Broken));
+    assert_eq!(pool.apply(square, 5), Err(TaskError::Broken));
+}
+
+fn cancelled() {
+    let pool = Pool::with_processes(1).unwrap();
+    let first = pool.apply_async(slow, 1).unwrap();
+    let second = pool.apply_async(slow, 2).unwrap();
+    std::thread::sleep(20 * MS);
+    assert!(second.cancel() && !first.cancel());
+    assert_eq!(second.get(), Err(TaskError::Cancelled));
+    drop(pool.apply_async(slow, 3));
+    assert_eq!(first.get(), Ok(1));
+    let start = Instant::now();
+    assert_eq!(pool.apply(square, 4), Ok(16));
+    assert!(start.elapsed() < 150 * MS, "what was dropped was not run");
+    assert_eq!(pool.stats().cancelled, 1);
+}
+
+fn deadline() {
+    let pool = Pool::with_processes(2).unwrap();
+    let start = Instant::now();
+    let sleepy = |n: u64| {
+        std::thread::sleep(Duration::from_millis(n));
+        n
+    };
+    let each = pool
+        .map_with(sleepy, [1, 1, 1, 1, 700, 700, 1, 1])
+        .chunk_size(NonZeroUsize::MIN)
+        .deadline(200 * MS)
+        .collect_each();
+    assert!(start.elapsed() < 600 * MS);
+    assert_eq!(each.iter().filter(|result| result.is_ok()).count(), 4);
+    assert!(each.iter().skip(4).all(|result| *result == Err(TaskError::DeadlineExceeded)));
+    assert_eq!(pool.map(square, 0..5).unwrap(), [0, 1, 4, 9, 16]);
+    let failed = pool
+        .map_with(|n: i64| if n == 0 { panic!("first") } else { n }, 0..1000)
+        .chunk_size(NonZeroUsize::MIN)
+        .fail_fast();
+    let each = failed.collect_each();
+    assert!(each.iter().any(|result: &Result<i64, TaskError>| *result == Err(TaskError::Cancelled)));
+}
+
+fn too_large() {
+    let pool = Pool::with_processes(1).unwrap();
+    assert!(matches!(pool.apply(|a: [u8; 1000]| a[0], [1; 1000]), Err(TaskError::TooLarge(_))));
+    assert!(matches!(pool.apply(|n: u8| [n; 1000], 1), Err(TaskError::TooLarge(_))));
+    assert_eq!(pool.map(|n: u8| [n; 1000], [1, 2]).unwrap()[1], [2; 1000], "a map has places of their own size");
+    let pool = Pool::builder().processes(1).slot_bytes(2000).build().unwrap();
+    assert_eq!(pool.apply(|a: [u8; 1000]| a, [7; 1000]), Ok([7; 1000]));
+}
+
+fn threads() {
+    init().unwrap();
+    let pool = Pool::with_processes(2).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4i64 {
+            let pool = &pool;
+            scope.spawn(move || {
+                for n in 0..200 {
+                    assert_eq!(pool.apply(square, n + thread), Ok((n + thread) * (n + thread)));
+                }
+                assert_eq!(pool.map(square, 0..100).unwrap().len(), 100);
+            });
+        }
+    });
+}
