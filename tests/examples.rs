@@ -31,6 +31,12 @@ fn sorted(text: &str) -> Vec<&str> {
 }
 
 #[test]
+fn a_pool_squares_numbers() {
+    let squares = "[0, 1, 4, 9, 16, 25, 36, 49, 64, 81]";
+    assert_eq!(output("multi_squares"), format!("{squares}\n4\n{squares}\n"));
+}
+
+#[test]
 fn two_processes_put_their_sums_into_a_queue() {
     let end = "then: the queue is empty, and nobody puts anything in any more";
     assert_eq!(output("multi_queue"), format!("499667166000\n{end}\n"));

@@ -1,6 +1,6 @@
 //! The operations that are compared.
 
-use super::{channel, process, sum};
+use super::{channel, pool, process, sum};
 
 /// What came of an operation: nanoseconds each, or why there are none.
 pub(super) type Sample = Result<f64, Box<dyn std::error::Error + Send + Sync>>;
@@ -46,6 +46,9 @@ pub const ROWS: &[Row] = &[
     row("queue_1", "Queue, an item of 64 B, 1 -> 1", |count| channel::queue(1, count), 1_000_000, 50_000),
     row("queue_4", "Queue, an item of 64 B, 4 -> 1", |count| channel::queue(4, count), 1_000_000, 50_000),
     row("pipe", "Pipe, there and back", channel::pipe, 20_000, 4_000),
+    row("pool_map_default", "Pool.map, one number", |count| pool::map(count, 0), 1_000_000, 1_000_000),
+    row("pool_map_1", "Pool.map, one number, chunk size 1", |count| pool::map(count, 1), 200_000, 10_000),
+    row("pool_apply", "Pool.apply, one task and its result", pool::apply, 10_000, 2_000),
     row("process", "Process, start and join", process::start_and_join, 200, 50),
     row("manager_dict", "Manager, dict set", process::manager_dict, 10_000, 4_000),
 ];

@@ -4,6 +4,7 @@
 
 mod asleep;
 mod channels;
+mod pools;
 mod processes;
 mod python;
 
@@ -16,6 +17,9 @@ const QUEUE: &str = "queue, 64 B, 1 -> 1, ns an item";
 const FAN_IN: &str = "queue, 64 B, 4 -> 1, ns an item";
 const TRIP: &str = "pipe, there and back, default waiting, ns";
 const ASLEEP: &str = "pipe, there and back, the other sleeps, ns";
+const MAP: &str = "map of 1,000,000 i64, ns a number";
+const MAP_1: &str = "map of i64, chunk size 1, ns a number";
+const APPLY: &str = "apply, a task and its result, ns";
 const PROCESS: &str = "process, start and join, ns";
 const MANAGER: &str = "manager, dict set, ns";
 const IDLE: &str = "waiting for nothing, % of a core";
@@ -28,6 +32,11 @@ const GOALS: &[Goal] = &[
     (FAN_IN, "pinring", Bound::Faster(1.0), &["crossbeam-channel", "ipc-channel"]),
     (TRIP, "pinring", Bound::Faster(20.0), &["CPython Pipe"]),
     (ASLEEP, "pinring", Bound::AtMost(1.05), &["limit: eventfd pair"]),
+    (MAP, "pinring", Bound::AtMost(1.1), &["rayon"]),
+    (MAP, "pinring", Bound::AtMost(1.0), &["a loop"]),
+    (MAP_1, "pinring", Bound::Faster(200.0), &["CPython Pool"]),
+    (MAP_1, "pinring", Bound::AtMost(0.9), &["rayon"]),
+    (APPLY, "pinring", Bound::Faster(20.0), &["CPython Pool"]),
     (PROCESS, "pinring spawn", Bound::Faster(20.0), &["CPython Process"]),
     (MANAGER, "pinring", Bound::Faster(5.0), &["CPython Manager"]),
     (IDLE, "pinring", Bound::Under(0.1), &[]),
@@ -35,6 +44,7 @@ const GOALS: &[Goal] = &[
 
 /// Of what is done in a sample.
 const ITEMS: u64 = 1_000_000;
+const NUMBERS: i64 = 1_000_000;
 const TRIPS: u64 = 20_000;
 const SLEEPS: u64 = 1_000;
 
@@ -60,6 +70,21 @@ fn cases() -> Vec<Case> {
             "pinring": asleep::ours(SLEEPS),
             "limit: eventfd pair": asleep::eventfd(SLEEPS),
             "limit: futex pair": asleep::futex(SLEEPS),
+        }
+        &[MAP] => {
+            "pinring": pools::ours(NUMBERS, 0),
+            "rayon": pools::rayon(NUMBERS, 0),
+            "a loop": pools::serial(NUMBERS),
+            "CPython Pool": python::each("pool_map_default", NUMBERS as u64),
+        }
+        &[MAP_1] => {
+            "pinring": pools::ours(NUMBERS / 5, 1),
+            "rayon": pools::rayon(NUMBERS / 5, 1),
+            "CPython Pool": python::each("pool_map_1", 10_000),
+        }
+        &[APPLY] => {
+            "pinring": pools::apply(10_000),
+            "CPython Pool": python::each("pool_apply", 2_000),
         }
         &[PROCESS] => {
             "pinring spawn": processes::spawn(200),
