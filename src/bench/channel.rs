@@ -11,7 +11,6 @@ const CAPACITY: usize = 1024;
 type Item = [u64; 8];
 
 /// What an operation took when `count` took the time since `start`.
-#[expect(clippy::cast_precision_loss, reason = "53 bits of nanoseconds are a hundred days")]
 pub(super) fn each(start: Instant, count: u64) -> Sample {
     Ok(start.elapsed().as_nanos() as f64 / count as f64)
 }

@@ -29,7 +29,6 @@ fn expected(times: u32) -> u128 {
     2 * u128::from(times) * (first + second + third)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "53 bits of nanoseconds are a hundred days")]
 fn timed(times: u32, work: impl FnOnce() -> Result<u128, Box<dyn std::error::Error + Send + Sync>>) -> Sample {
     let start = Instant::now();
     let sum = work()?;
