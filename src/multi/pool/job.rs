@@ -15,20 +15,23 @@ use crate::multi::family;
 use crate::multi::message::{Message, Reader, Writer};
 use crate::multi::object::{BODY, Handle, Object, Role};
 use crate::multi::word::Word32;
-use crate::prim::{AtomicU32, CachePadded, Ordering};
+use crate::prim::{AtomicU32, CachePadded, Ordering, compiler_fence};
 
-/// What is the matter with a value.
+/// What is the matter with a value. The first two are never written: they follow from how far its chunk is.
 pub(super) mod item {
     pub(in super::super) const NEW: u8 = 0;
-    pub(in super::super) const BEGUN: u8 = 1;
-    pub(in super::super) const DONE: u8 = 2;
-    pub(in super::super) const PANICKED: u8 = 3;
-    pub(in super::super) const TOO_LARGE: u8 = 4;
-    pub(in super::super) const UNREADABLE: u8 = 5;
+    pub(in super::super) const DONE: u8 = 1;
+    pub(in super::super) const PANICKED: u8 = 2;
+    pub(in super::super) const TOO_LARGE: u8 = 3;
+    pub(in super::super) const UNREADABLE: u8 = 4;
     /// Its worker died, and it is not tried again.
-    pub(in super::super) const DIED: u8 = 6;
+    pub(in super::super) const DIED: u8 = 5;
+    /// Its worker died, and it is to be tried again.
+    pub(in super::super) const AGAIN: u8 = 6;
 }
 
+/// Most chunks that a ticket takes from the common counter at a time.
+const BATCH: u32 = 32;
 /// How many panics are remembered with what they said.
 const PANICS: usize = 32;
 /// Bytes of each.
@@ -37,6 +40,8 @@ const PANIC: usize = 512;
 /// First words of a job.
 #[repr(C)]
 struct Head {
+    /// Values for which there is room, and how many there are.
+    room: Word32,
     items: Word32,
     chunk: Word32,
     /// 1: no further chunk is to be taken.
@@ -45,6 +50,8 @@ struct Head {
     fail_fast: Word32,
     /// 1: chunks that were passed may be free again.
     dirty: Word32,
+    /// How many values have a state that was written.
+    special: Word32,
     panics: Word32,
     /// Item number and length of each panic's text.
     panicked: [[Word32; 3]; PANICS],
@@ -54,6 +61,18 @@ struct Head {
 
 // SAFETY: words only.
 unsafe impl Words for Head {}
+
+/// How far a chunk is.
+#[repr(C)]
+struct Chunk {
+    /// Number of the ticket that has it in hand, 0 if none, [`u32::MAX`] if it is done.
+    owner: Word32,
+    /// How many of its values have been begun.
+    begun: AtomicU32,
+}
+
+// SAFETY: words only.
+unsafe impl Words for Chunk {}
 
 /// Where the parts of a job's block are.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +89,7 @@ impl Layout {
     fn new(items: usize, chunk: usize, input: usize, output: usize) -> Option<Self> {
         let texts = BODY + size_of::<Head>();
         let chunks = texts + PANICS * PANIC;
-        let states = chunks.checked_add(items.div_ceil(chunk).checked_mul(4)?)?;
+        let states = chunks.checked_add(items.div_ceil(chunk).checked_mul(size_of::<Chunk>())?)?;
         let inputs = states.checked_add(items)?.checked_next_multiple_of(64)?;
         let outputs = inputs.checked_add(items.checked_mul(input)?)?.checked_next_multiple_of(64)?;
         let end = outputs.checked_add(items.checked_mul(output)?)?;
@@ -95,9 +114,13 @@ unsafe impl crate::multi::Pod for Ticket {}
 pub(super) struct Job {
     object: Object,
     head: &'static Head,
+    items: usize,
+    chunk: usize,
     layout: Layout,
     input: usize,
     output: usize,
+    /// First byte of the block; all of the layout is known to lie in the arena.
+    base: NonNull<u8>,
 }
 
 // SAFETY: it names memory of the arena, which belongs to no thread.
@@ -135,25 +158,27 @@ impl Job {
     pub(super) fn create<A: Message, R: Message>(room: &Room, items: usize, chunk: usize) -> Option<Self> {
         let object = room.handle.object();
         let head: &'static Head = object.body();
+        head.room.set(u32::try_from(items).ok()?);
         head.items.set(u32::try_from(items).ok()?);
         head.chunk.set(u32::try_from(chunk).unwrap_or(u32::MAX));
-        for word in [&head.stop, &head.fail_fast, &head.dirty, &head.panics] {
+        for word in [&head.stop, &head.fail_fast, &head.dirty, &head.special, &head.panics] {
             word.set(0);
         }
         // ORDER(multi.job.next): Relaxed; the tickets are sent afterwards.
         head.next.0.store(0, Ordering::Relaxed);
         let job = Self::of::<A, R>(object)?;
-        (0..job.chunks()).for_each(|chunk| job.owner(chunk).set(0));
-        // SAFETY: nobody else knows the job yet, and its values' states lie in its block.
-        unsafe { job.at(job.layout.states, items).as_ptr().write_bytes(item::NEW, items) };
+        let (chunks, len) = (job.layout.chunks, job.layout.inputs - job.layout.chunks);
+        // SAFETY: nobody else knows the job yet, and its chunks and states lie in its block.
+        unsafe { job.at(chunks).as_ptr().write_bytes(0, len) };
         Some(job)
     }
 
     fn of<A: Message, R: Message>(object: Object) -> Option<Self> {
         let head: &'static Head = object.body();
-        let (items, chunk) = (head.items.get() as usize, head.chunk.get() as usize);
-        let layout = Layout::new(items, chunk.max(1), A::SLOT, R::SLOT)?;
-        Some(Self { object, head, layout, input: A::SLOT, output: R::SLOT })
+        let (items, chunk) = (head.items.get() as usize, (head.chunk.get() as usize).max(1));
+        let layout = Layout::new(head.room.get() as usize, chunk, A::SLOT, R::SLOT)?;
+        let base = family::get().arena.place(object.block, 0, layout.end);
+        Some(Self { object, head, items, chunk, layout, input: A::SLOT, output: R::SLOT, base })
     }
 
     pub(super) fn ticket(&self, number: u32) -> Ticket {
@@ -161,31 +186,58 @@ impl Job {
     }
 
     pub(super) fn items(&self) -> usize {
-        self.head.items.get() as usize
+        self.items
+    }
+
+    /// There are no more values than these.
+    pub(super) fn shorten(&mut self, items: usize) {
+        self.items = items;
+        self.head.items.set(u32::try_from(items).unwrap_or(0));
     }
 
     pub(super) fn chunks(&self) -> usize {
-        self.items().div_ceil((self.head.chunk.get() as usize).max(1))
+        self.items.div_ceil(self.chunk)
     }
 
-    fn at(&self, offset: usize, len: usize) -> NonNull<u8> {
-        family::get().arena.place(self.object.block, offset, len)
+    fn at(&self, offset: usize) -> NonNull<u8> {
+        debug_assert!(offset <= self.layout.end);
+        // SAFETY: every offset comes from the layout, which lies in the arena, as `of` has checked.
+        unsafe { self.base.add(offset) }
     }
 
-    /// Number of the ticket that has the chunk in hand, 0 if none, [`u32::MAX`] if it is done.
-    fn owner(&self, chunk: usize) -> &'static Word32 {
-        family::get().arena.view(self.object.block, self.layout.chunks + 4 * chunk)
+    fn of_chunk(&self, chunk: usize) -> &'static Chunk {
+        family::get().arena.view(self.object.block, self.layout.chunks + size_of::<Chunk>() * chunk)
+    }
+
+    fn written(&self, item: usize) -> u8 {
+        assert!(item < self.items);
+        // SAFETY: within the block; written by whoever has the chunk in hand, and read by others when it has ended.
+        unsafe { self.at(self.layout.states + item).as_ptr().read_volatile() }
     }
 
     /// What is the matter with a value.
     pub(super) fn state(&self, item: usize) -> u8 {
-        // SAFETY: within the block, as `at` has checked; written by whoever has the chunk in hand, and read by others when it has ended.
-        unsafe { self.at(self.layout.states + item, 1).as_ptr().read_volatile() }
+        let (chunk, place) = (self.of_chunk(item / self.chunk), item % self.chunk);
+        // ORDER(multi.job.begun): Acquire; with the Release of the next value's begin: this one's result is there.
+        let begun = chunk.begun.load(Ordering::Acquire) as usize;
+        // The last that was begun may be under way.
+        let under_way = usize::from(!matches!(chunk.owner.get(), 0 | u32::MAX));
+        match self.written(item) {
+            item::NEW if begun > place + under_way => item::DONE,
+            written => written,
+        }
     }
 
     pub(super) fn set_state(&self, item: usize, state: u8) {
+        assert!(item < self.items);
+        self.head.special.add(1);
         // SAFETY: as above.
-        unsafe { self.at(self.layout.states + item, 1).as_ptr().write_volatile(state) };
+        unsafe { self.at(self.layout.states + item).as_ptr().write_volatile(state) };
+    }
+
+    /// Whether all values have results.
+    pub(super) fn is_perfect(&self) -> bool {
+        self.head.special.get() == 0 && (0..self.chunks()).all(|chunk| self.of_chunk(chunk).owner.get() == u32::MAX)
     }
 
     /// The bytes of a value.
@@ -193,8 +245,9 @@ impl Job {
     /// # Safety
     /// Nobody else may have it in hand.
     pub(super) unsafe fn input(&self, item: usize) -> &mut [u8] {
-        let place = self.at(self.layout.inputs + item * self.input, self.input);
-        // SAFETY: within the block, as `at` has checked; ours for now by the caller's promise.
+        assert!(item < self.items);
+        let place = self.at(self.layout.inputs + item * self.input);
+        // SAFETY: within the block; ours for now by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(place.as_ptr(), self.input) }
     }
 
@@ -203,7 +256,8 @@ impl Job {
     /// # Safety
     /// As [`Self::input`].
     pub(super) unsafe fn output(&self, item: usize) -> &mut [u8] {
-        let place = self.at(self.layout.outputs + item * self.output, self.output);
+        assert!(item < self.items);
+        let place = self.at(self.layout.outputs + item * self.output);
         // SAFETY: as above.
         unsafe { std::slice::from_raw_parts_mut(place.as_ptr(), self.output) }
     }
@@ -221,56 +275,71 @@ impl Job {
     pub(super) fn repair(&self, ticket: u32) -> Option<usize> {
         // It may have died just before it wrote down which chunk it took.
         self.head.dirty.set(1);
-        let chunk = (0..self.chunks()).find(|chunk| self.owner(*chunk).get() == ticket)?;
-        let begun = self.range(chunk).find(|item| self.state(*item) == item::BEGUN);
-        if let Some(item) = begun {
+        let chunk = (0..self.chunks()).find(|chunk| self.of_chunk(*chunk).owner.get() == ticket)?;
+        let words = self.of_chunk(chunk);
+        // ORDER(multi.job.begun): Acquire, see `state`.
+        let begun = words.begun.load(Ordering::Acquire) as usize;
+        // What was tried again is marked; else it is the last that was begun.
+        let again = self.range(chunk).find(|item| self.written(*item) == item::AGAIN);
+        let last = begun.checked_sub(1).map(|last| chunk * self.chunk + last);
+        let item = again.or(last.filter(|item| self.written(*item) == item::NEW));
+        if let Some(item) = item {
             self.set_state(item, item::DIED);
         }
-        self.release(chunk);
-        begun
+        words.owner.set(0);
+        item
     }
 
     /// A value is to be run again.
     pub(super) fn renew(&self, item: usize) {
-        self.set_state(item, item::NEW);
-        self.release(item / (self.head.chunk.get() as usize).max(1));
-    }
-
-    fn release(&self, chunk: usize) {
-        self.owner(chunk).set(0);
-        self.head.dirty.set(1);
+        self.set_state(item, item::AGAIN);
+        self.of_chunk(item / self.chunk).owner.set(0);
     }
 
     fn range(&self, chunk: usize) -> std::ops::Range<usize> {
-        let size = self.head.chunk.get() as usize;
-        chunk * size..((chunk + 1) * size).min(self.items())
+        chunk * self.chunk..((chunk + 1) * self.chunk).min(self.items)
     }
 
-    /// Takes the next chunk.
-    fn take(&self, ticket: u32) -> Option<usize> {
+    /// Takes the next chunk; `batch` is what was taken from the common counter before.
+    fn take(&self, ticket: u32, batch: &mut std::ops::Range<u32>) -> Option<usize> {
         if self.head.stop.get() != 0 {
             return None;
         }
+        let chunks = u32::try_from(self.chunks()).unwrap_or(u32::MAX);
         loop {
+            if let Some(next) = batch.next() {
+                if self.of_chunk(next as usize).owner.replace(0, ticket).is_ok() {
+                    return Some(next as usize);
+                }
+                continue;
+            }
             // ORDER(multi.job.next): Relaxed; a hint, the chunk's own word decides.
-            let next = self.head.next.0.fetch_add(1, Ordering::Relaxed) as usize;
-            if next >= self.chunks() {
-                // ORDER(multi.job.next): Relaxed, as above; so that it does not run over.
-                self.head.next.0.store(u32::try_from(self.chunks()).unwrap_or(u32::MAX), Ordering::Relaxed);
+            let seen = self.head.next.0.load(Ordering::Relaxed);
+            if seen >= chunks {
                 break;
             }
-            if self.owner(next).replace(0, ticket).is_ok() {
-                return Some(next);
-            }
+            // Few at the end, so that nobody is left with much.
+            let count = ((chunks - seen) / 64).clamp(1, BATCH);
+            // ORDER(multi.job.next): Relaxed, as above.
+            let first = self.head.next.0.fetch_add(count, Ordering::Relaxed);
+            *batch = first.min(chunks)..first.saturating_add(count).min(chunks);
         }
-        let left = || (0..self.chunks()).find(|chunk| self.owner(*chunk).replace(0, ticket).is_ok());
+        let left = || (0..self.chunks()).find(|chunk| self.of_chunk(*chunk).owner.replace(0, ticket).is_ok());
         if self.head.dirty.get() != 0 { left() } else { None }
+    }
+
+    /// A value has no result.
+    fn fail(&self, item: usize, state: u8) {
+        self.set_state(item, state);
+        if self.head.fail_fast.get() != 0 {
+            self.stop();
+        }
     }
 
     fn note_panic(&self, item: usize) {
         let place = self.head.panics.add(1) as usize;
         let Some(words) = self.head.panicked.get(place) else { return };
-        let target = self.at(BODY + size_of::<Head>() + place * PANIC, PANIC);
+        let target = self.at(BODY + size_of::<Head>() + place * PANIC);
         // SAFETY: within the block; the place was given to us alone.
         let bytes = unsafe { std::slice::from_raw_parts_mut(target.as_ptr(), PANIC) };
         let mut out = Writer::new(bytes);
@@ -290,7 +359,7 @@ impl Job {
         };
         let words = &self.head.panicked[place];
         let len = (words[1].get() as usize).min(PANIC);
-        let source = self.at(BODY + size_of::<Head>() + place * PANIC, len);
+        let source = self.at(BODY + size_of::<Head>() + place * PANIC);
         // SAFETY: within the block; its worker has gone on, and nobody writes there any more.
         let bytes = unsafe { std::slice::from_raw_parts(source.as_ptr(), len) };
         let (message, location) = child::read_panic(bytes);
@@ -309,38 +378,72 @@ pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(
     let job = Job::of::<A, R>(object).ok_or((Phase::Unreadable, 0))?;
     // SAFETY: `F` has no size, so there are no bytes to be wrong, and whoever sent the ticket had one, which is Copy.
     let work: F = unsafe { std::mem::MaybeUninit::uninit().assume_init() };
-    while let Some(chunk) = job.take(ticket.number) {
-        for item in job.range(chunk).filter(|item| job.state(*item) == item::NEW) {
-            run_item(&job, item, &work);
-            if job.head.stop.get() != 0 {
-                break;
-            }
-        }
-        job.owner(chunk).set(u32::MAX);
+    let mut batch = 0..0;
+    while let Some(chunk) = job.take(ticket.number, &mut batch) {
+        run_chunk(&job, chunk, &work);
+        // What is left of it when all is stopped stays as it is.
+        let over = if job.head.stop.get() == 0 { u32::MAX } else { 0 };
+        job.of_chunk(chunk).owner.set(over);
     }
     Ok(0)
 }
 
-fn run_item<A: Message, R: Message, F: Fn(A) -> R>(job: &Job, item: usize, work: &F) {
-    job.set_state(item, item::BEGUN);
-    // SAFETY: the chunk is ours.
-    let input = unsafe { job.input(item) };
-    let state = match A::decode(&mut Reader::new(input)) {
-        Err(_) => item::UNREADABLE,
-        Ok(argument) => match catch_unwind(AssertUnwindSafe(|| work(argument))) {
-            Err(_) => {
-                job.note_panic(item);
-                item::PANICKED
-            }
-            // SAFETY: as above.
-            Ok(result) => match result.encode(&mut Writer::new(unsafe { job.output(item) })) {
-                Ok(()) => item::DONE,
-                Err(_) => item::TOO_LARGE,
-            },
-        },
-    };
-    job.set_state(item, state);
-    if state != item::DONE && job.head.fail_fast.get() != 0 {
-        job.stop();
+fn run_chunk<A: Message, R: Message, F: Fn(A) -> R>(job: &Job, chunk: usize, work: &F) {
+    let words = job.of_chunk(chunk);
+    let range = job.range(chunk);
+    // ORDER(multi.job.begun): Acquire; with the Release of a ticket that has died.
+    let begun = words.begun.load(Ordering::Acquire) as usize;
+    for item in range.clone().take(begun).filter(|item| job.written(*item) == item::AGAIN) {
+        run_items(job, item..item + 1, work, |_| {});
+        if job.written(item) == item::AGAIN {
+            job.set_state(item, item::DONE);
+        }
     }
+    let mut next = range.start + begun;
+    while next < range.end && job.head.stop.get() == 0 {
+        let count = |item: usize| u32::try_from(item - range.start + 1).unwrap_or(u32::MAX);
+        // ORDER(multi.job.begun): Release; the result of the one before is there.
+        let note = |item: usize| words.begun.store(count(item), Ordering::Release);
+        next = run_items(job, next..range.end, work, note);
+    }
+}
+
+/// Runs these values up to the first that panics, which ends it; the next after the last that was begun.
+fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
+    job: &Job,
+    items: std::ops::Range<usize>,
+    work: &F,
+    note: impl Fn(usize),
+) -> usize {
+    let at = std::cell::Cell::new(items.start);
+    // Values that are known to be unreadable were marked before.
+    let special = job.head.special.get() != 0;
+    let run = AssertUnwindSafe(|| {
+        for item in items.clone() {
+            if special && !matches!(job.written(item), item::NEW | item::AGAIN) {
+                continue;
+            }
+            at.set(item);
+            // Before its work, so that a death in it is seen to be one.
+            note(item);
+            compiler_fence(Ordering::SeqCst);
+            // SAFETY: the chunk is ours.
+            let state = match A::decode(&mut Reader::new(unsafe { job.input(item) })) {
+                Err(_) => item::UNREADABLE,
+                // SAFETY: as above.
+                Ok(argument) => match work(argument).encode(&mut Writer::new(unsafe { job.output(item) })) {
+                    Ok(()) => continue,
+                    Err(_) => item::TOO_LARGE,
+                },
+            };
+            job.fail(item, state);
+        }
+    });
+    if catch_unwind(run).is_err() {
+        job.note_panic(at.get());
+        job.fail(at.get(), item::PANICKED);
+    } else {
+        at.set(items.end.saturating_sub(1));
+    }
+    at.get() + 1
 }

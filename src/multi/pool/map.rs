@@ -101,21 +101,33 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<
 
     /// Runs it to its end; if that cannot be, why, and how many values there are.
     fn run(self) -> Result<Run, (TaskError, usize)> {
-        let values: Vec<A> = self.values.collect();
+        match self.values.size_hint() {
+            // Straight into the job, without a copy beside it.
+            (least, Some(most)) if least == most => {
+                let Self { pool, values, chunk, deadline, retry, fail_fast, work } = self;
+                MapBuilder { pool, values: (), chunk, deadline, retry, fail_fast, work }.run_values(values, least)
+            }
+            _ => {
+                let Self { pool, values, chunk, deadline, retry, fail_fast, work } = self;
+                let values: Vec<A> = values.collect();
+                let count = values.len();
+                MapBuilder { pool, values: (), chunk, deadline, retry, fail_fast, work }
+                    .run_values(values.into_iter(), count)
+            }
+        }
+    }
+}
+
+impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static> MapBuilder<'_, A, R, F, ()> {
+    fn run_values(self, values: impl Iterator<Item = A>, count: usize) -> Result<Run, (TaskError, usize)> {
         let shared = &self.pool.shared;
         let workers = shared.workers().max(1);
-        let chunk = self
-            .chunk
-            .map_or_else(|| values.len().div_ceil(4 * workers), NonZeroUsize::get)
-            .clamp(1, values.len().max(1));
-        let refused = |error| (error, values.len());
-        let bytes = Job::bytes::<A, R>(values.len(), chunk).ok_or(refused(TaskError::TooMany(u32::MAX as usize)))?;
-        let mut late = shared.late.lock().unwrap_or_else(PoisonError::into_inner);
-        *late = std::mem::take(&mut *late).into_iter().filter_map(|late| late.vacate().err()).collect();
-        drop(late);
-        let old = shared.room.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let room = Room::make(old, bytes).map_err(|error| refused(TaskError::NoMemory(error.to_string())))?;
-        let job = Job::create::<A, R>(&room, values.len(), chunk).ok_or(refused(TaskError::Cancelled))?;
+        let quarter = || count.div_ceil(4 * workers);
+        let chunk = self.chunk.map_or_else(quarter, NonZeroUsize::get).clamp(1, count.max(1));
+        let refused = |error| (error, count);
+        let bytes = Job::bytes::<A, R>(count, chunk).ok_or(refused(TaskError::TooMany(u32::MAX as usize)))?;
+        let room = shared.room_for(bytes).map_err(|error| refused(TaskError::NoMemory(error.to_string())))?;
+        let job = Job::create::<A, R>(&room, count, chunk).ok_or(refused(TaskError::Cancelled))?;
         let mut run = Run {
             shared: Arc::clone(shared),
             job,
@@ -126,7 +138,7 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<
             crashes: BTreeMap::new(),
             retries: self.retry.unwrap_or(shared.retry).times(),
         };
-        run.fill(&values);
+        run.fill(values);
         if self.fail_fast {
             job.stop_at_failure();
         }
@@ -151,15 +163,19 @@ struct Run {
 }
 
 impl Run {
-    fn fill<A: Message>(&mut self, values: &[A]) {
-        for (item, value) in values.iter().enumerate() {
+    fn fill<A: Message>(&mut self, values: impl Iterator<Item = A>) {
+        let mut filled = 0;
+        for value in values {
+            assert!(filled < self.job.items(), "there are more values than their iterator said");
             // SAFETY: no ticket has been sent yet.
-            let mut out = Writer::new(unsafe { self.job.input(item) });
+            let mut out = Writer::new(unsafe { self.job.input(filled) });
             if let Err(too_large) = value.encode(&mut out) {
-                self.errors.insert(item, too_large.into());
-                self.job.set_state(item, item::TOO_LARGE);
+                self.errors.insert(filled, too_large.into());
+                self.job.set_state(filled, item::TOO_LARGE);
             }
+            filled += 1;
         }
+        self.job.shorten(filled);
     }
 
     /// Sends tickets, and others for those whose workers died, until all is done.
@@ -227,8 +243,11 @@ impl Run {
 
     /// What has no result now will have none, for this reason.
     fn fail(&mut self, error: &TaskError) {
+        if self.job.is_perfect() {
+            return;
+        }
         for item in 0..self.job.items() {
-            if matches!(self.job.state(item), item::NEW | item::BEGUN) {
+            if matches!(self.job.state(item), item::NEW | item::AGAIN) {
                 self.errors.entry(item).or_insert_with(|| error.clone());
             }
         }
@@ -236,12 +255,10 @@ impl Run {
 
     /// All results, if there are all.
     fn all<R: Message>(&self) -> Option<Vec<R>> {
-        if !self.errors.is_empty() {
+        if !self.errors.is_empty() || !self.job.is_perfect() {
             return None;
         }
-        (0..self.job.items())
-            .map(|item| (self.job.state(item) == item::DONE).then(|| self.read(item).ok()).flatten())
-            .collect()
+        (0..self.job.items()).map(|item| self.read(item).ok()).collect()
     }
 
     fn read<R: Message>(&self, item: usize) -> Result<R, DecodeError> {
@@ -286,7 +303,7 @@ pub(super) struct Late {
 
 impl Late {
     /// The room, if no worker is at it any more.
-    fn vacate(self) -> Result<Room, Self> {
+    pub(super) fn vacate(self) -> Result<Room, Self> {
         if self.tickets.iter().all(AsyncResult::ready) { Ok(self.room) } else { Err(self) }
     }
 }

@@ -163,6 +163,14 @@ impl Shared {
         Ok(result)
     }
 
+    /// Memory for a job.
+    pub(super) fn room_for(&self, bytes: usize) -> std::io::Result<Room> {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        *late = std::mem::take(&mut *late).into_iter().filter_map(|late| late.vacate().err()).collect();
+        drop(late);
+        Room::make(self.room.lock().unwrap_or_else(PoisonError::into_inner).take(), bytes)
+    }
+
     /// No worker is left: what was kept because of them can go. (Their tickets hold this, so this would never be dropped.)
     pub(super) fn forget_late(&self) {
         let late = std::mem::take(&mut *self.late.lock().unwrap_or_else(PoisonError::into_inner));
