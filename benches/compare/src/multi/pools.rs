@@ -15,14 +15,18 @@ fn square(number: i64) -> i64 {
     number * number
 }
 
-/// Nanoseconds a number, of the second time: the first warms up.
+/// Nanoseconds a number: the median of five times, after one that warms up.
 fn timed(count: i64, map: impl Fn() -> Vec<i64>) -> f64 {
-    map();
-    let start = Instant::now();
-    let squares = black_box(map());
-    let taken = start.elapsed().as_nanos() as f64;
+    let squares = map();
     assert!(squares.len() == count as usize && (0..).zip(&squares).all(|(number, it)| square(number) == *it));
-    taken / count as f64
+    drop(squares);
+    let mut times = [0; 5].map(|_| {
+        let start = Instant::now();
+        black_box(map());
+        start.elapsed()
+    });
+    times.sort_unstable();
+    times[2].as_nanos() as f64 / count as f64
 }
 
 /// `chunk` 0: as the pool likes.

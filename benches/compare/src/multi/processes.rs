@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use pinring::multi::{Manager, Process, queue};
 
+use crate::harness::unpin;
+
 fn each(count: u64, mut step: impl FnMut(u64)) -> f64 {
+    unpin();
     let start = Instant::now();
     (0..count).for_each(&mut step);
     start.elapsed().as_nanos() as f64 / count as f64
@@ -32,6 +35,8 @@ pub fn bare_fork(count: u64) -> f64 {
 }
 
 pub fn manager(count: u64) -> f64 {
+    // The server inherits where it may run.
+    unpin();
     let manager = Manager::start().expect("a process");
     let dict = manager.dict::<String, u64>().expect("a dict");
     let result = each(count, |number| {
