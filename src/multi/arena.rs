@@ -110,6 +110,7 @@ struct Root {
     top: Word32,
     /// Number of the next block.
     generation: Word64,
+    log_level: Word32,
 }
 
 // SAFETY: words only.
@@ -162,6 +163,11 @@ impl Arena {
 
     fn root(&'static self) -> &'static Root {
         self.view(BlockId(0), 0)
+    }
+
+    /// What is logged by processes that are started from now on, plus one; 0: what they like.
+    pub(super) fn log_level(&'static self) -> &'static Word32 {
+        &self.root().log_level
     }
 
     fn entry(&'static self, unit: u32) -> &'static Word64 {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::bell::Limit;
 use super::error::TooLarge;
 use super::family;
+use super::logging;
 use super::member::{ANSWER, ANSWER_AT, Answer, BOUND, State};
 use super::message::{Message, Reader, Writer};
 use crate::sys::fork::{exit_now, own_pid, parent_pid};
@@ -108,6 +109,7 @@ fn be_born(place: usize, set_up: impl FnOnce() -> std::io::Result<()>) {
         exit_now(STILLBORN);
     }
     std::panic::set_hook(Box::new(say_panic));
+    logging::take_over();
 }
 
 fn say_panic(info: &std::panic::PanicHookInfo<'_>) {

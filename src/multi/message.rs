@@ -24,6 +24,22 @@ plain!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64,
 // SAFETY: elements without padding lie in an array without gaps.
 unsafe impl<T: Pod, const N: usize> Pod for [T; N] {}
 
+impl Message for bool {
+    const SLOT: usize = 1;
+
+    fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+        out.put(&[u8::from(*self)])
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match from.take(1)? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(DecodeError("it is neither true nor false".into())),
+        }
+    }
+}
+
 /// Makes a struct [`Pod`]: all of its fields must be, and there may be no gaps between them (checked when it is compiled).
 ///
 /// ```

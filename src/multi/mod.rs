@@ -10,6 +10,7 @@ mod error;
 mod family;
 mod info;
 mod launcher;
+mod logging;
 mod manager;
 mod member;
 #[allow(unsafe_code)]
@@ -33,6 +34,7 @@ pub use error::{
 };
 pub use family::init;
 pub use info::{ParentProcess, ProcessInfo, active_children, current_process, parent_process};
+pub use logging::log_to_stderr;
 pub use manager::{
     Manager, ManagerBuilder, ManagerError, ManagerStats, Proxy, RArray, RBarrier, RDict, REvent, RList, RLock,
     RLockGuard, RNamespace, RPermit, RQueue, RSemaphore, RService, RValue, Service, ServiceError, Wire, answer,
@@ -44,7 +46,7 @@ pub use net::{
 };
 pub use pipe::{Connection, Receiver, Sender, duplex, pipe};
 pub use pool::{
-    AsyncResult, IMap, IMapUnordered, MapBuilder, MapError, Pool, PoolBuilder, PoolStats, Retry, TaskError,
+    AsyncResult, IMap, IMapUnordered, MapBuilder, MapError, Pool, PoolBuilder, PoolStats, Retry, TaskError, TypedPool,
     WorkerContext, WorkerInfo, task_attempt,
 };
 pub use process::{Process, ProcessBuilder};

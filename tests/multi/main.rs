@@ -10,6 +10,7 @@
     reason = "a test fails by panicking; its numbers are small"
 )]
 
+mod logging;
 mod pipe;
 mod pool;
 mod process;
@@ -26,7 +27,7 @@ pub(crate) type Case = (&'static str, fn());
 const WATCHDOG: Duration = Duration::from_secs(20);
 
 fn cases() -> Vec<Case> {
-    [process::CASES, pipe::CASES, queue::CASES, pool::CASES].concat()
+    [process::CASES, pipe::CASES, queue::CASES, pool::CASES, logging::CASES].concat()
 }
 
 fn main() -> ExitCode {

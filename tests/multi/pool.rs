@@ -31,6 +31,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_map_has_a_deadline", deadline),
     ("an_argument_or_a_result_that_is_too_large_is_an_error", too_large),
     ("a_pool_is_used_by_many_threads", threads),
+    ("a_pool_with_captures_keeps_its_state_and_replaces_its_dead", typed),
 ];
 
 const MS: Duration = Duration::from_millis(1);
@@ -374,4 +375,34 @@ fn threads() {
             });
         }
     });
+}
+
+fn typed() {
+    let table: Vec<u64> = (0..100).map(|n| n * n).collect();
+    let start = move |context: pinring::multi::WorkerContext| (0u64, context.incarnation, table.clone());
+    let pool = Pool::builder().processes(2).build_with(start, |(calls, incarnation, table), n: u32| {
+        *calls += 1;
+        if n == 77 {
+            std::process::abort();
+        }
+        if n == 78 {
+            panic!("seventy-eight");
+        }
+        (table[n as usize], *calls, *incarnation)
+    });
+    let pool = pool.unwrap();
+    let results = pool.map(0..50).unwrap();
+    assert_eq!(
+        results.iter().map(|(square, ..)| *square).collect::<Vec<_>>(),
+        (0..50).map(|n| n * n).collect::<Vec<u64>>()
+    );
+    assert!(results.iter().any(|(_, calls, _)| *calls > 1), "the state is kept");
+    for _ in 0..5 {
+        assert!(matches!(pool.apply(77), Err(TaskError::WorkerDied { .. })));
+        assert!(matches!(pool.apply(78), Err(TaskError::Panicked(info)) if info.message == "seventy-eight"));
+        assert_eq!(pool.apply(9).unwrap().0, 81);
+    }
+    let last = pool.submit(5).unwrap();
+    pool.join();
+    assert_eq!(last.get().unwrap().0, 25);
 }

@@ -14,6 +14,7 @@ mod map;
 mod shared;
 #[allow(unsafe_code)]
 mod task;
+mod typed;
 #[allow(unsafe_code)]
 mod worker;
 
@@ -27,6 +28,7 @@ pub use map::{MapBuilder, MapError};
 use shared::Shared;
 pub(super) use shared::{bereave, gave_up};
 pub use task::{AsyncResult, TaskError};
+pub use typed::TypedPool;
 pub use worker::task_attempt;
 
 use super::bell::Limit;

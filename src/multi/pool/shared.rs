@@ -104,6 +104,10 @@ impl Shared {
         self.workers.len()
     }
 
+    pub(super) fn object(&self) -> Object {
+        self.handle.object()
+    }
+
     pub(super) fn worker_infos(&self) -> Vec<WorkerInfo> {
         let info = |worker: &Worker| {
             let member = family::member(worker.place);

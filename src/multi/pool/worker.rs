@@ -10,7 +10,7 @@ use crate::multi::child;
 use crate::multi::cpu::Core;
 use crate::multi::error::TooLarge;
 use crate::multi::family;
-use crate::multi::member::REVIVE;
+use crate::multi::member::{Member, REVIVE};
 use crate::multi::message::{Message, Reader, Writer};
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::queue::Consumer;
@@ -43,19 +43,26 @@ pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(
     let work: F = unsafe { std::mem::MaybeUninit::uninit().assume_init() };
     let argument = bytes.get(..len).map(|bytes| A::decode(&mut Reader::new(bytes)));
     let Some(Ok(argument)) = argument else { return Err((Phase::Unreadable, 0)) };
-    let result = match catch_unwind(AssertUnwindSafe(|| work(argument))) {
-        Ok(result) => result,
+    answer(bytes, catch_unwind(AssertUnwindSafe(|| work(argument))))
+}
+
+/// Puts a result, or what a panic said, in the argument's place.
+pub(super) fn answer<R: Message>(bytes: &mut [u8], result: std::thread::Result<R>) -> Result<usize, (Phase, usize)> {
+    let mut out = Writer::new(bytes);
+    match result.map(|result| result.encode(&mut out)) {
+        Ok(Ok(())) => Ok(out.len()),
+        Ok(Err(TooLarge { needed, .. })) => Err((Phase::TooLarge, needed)),
         Err(_) => {
             let mut out = Writer::new(bytes);
             child::write_panic(&mut out);
-            return Err((Phase::Panicked, out.len()));
+            Err((Phase::Panicked, out.len()))
         }
-    };
-    let mut out = Writer::new(bytes);
-    match result.encode(&mut out) {
-        Ok(()) => Ok(out.len()),
-        Err(TooLarge { needed, .. }) => Err((Phase::TooLarge, needed)),
     }
+}
+
+/// The function of tasks whose workers know what to do.
+pub(super) fn nothing(_: &mut [u8], _: usize) -> Result<usize, (Phase, usize)> {
+    Err((Phase::Unreadable, 0))
 }
 
 /// What the launcher starts in a worker's process.
@@ -77,7 +84,15 @@ pub(super) fn main(place: usize, _: &mut Writer<'_>) -> Result<(), TooLarge> {
     let context =
         WorkerContext { index: usize::try_from(index).unwrap_or(0), core, incarnation: member.restarts.get() + 1 };
     initialise(&cells, context);
-    work(&cells, &tasks, member);
+    let call = |shim: u64, bytes: &mut [u8], len: usize| {
+        // SAFETY: the task was submitted by a process of this same image: the address of a function of this type.
+        let shim: Shim = unsafe { std::mem::transmute(usize::try_from(shim).unwrap_or(0)) };
+        shim(bytes, len)
+    };
+    if work(&cells, &tasks, member, call) {
+        // Nobody is to take our place.
+        member.clear_flag(REVIVE);
+    }
     Ok(())
 }
 
@@ -103,36 +118,42 @@ fn initialise(cells: &Cells, context: WorkerContext) {
     }
 }
 
-fn work(cells: &Cells, tasks: &Consumer<u64>, member: &'static crate::multi::member::Member) {
+/// Runs tasks by `call` (which gets the function's address, and the argument in whose place the result goes) until there will be no more
+/// (true) or the worker is to be replaced.
+pub(super) fn work(
+    cells: &Cells,
+    tasks: &Consumer<u64>,
+    member: &Member,
+    mut call: impl FnMut(u64, &mut [u8], usize) -> Result<usize, (Phase, usize)>,
+) -> bool {
     let most = cells.head.most_tasks.get();
     let mut done = 0;
     while most == 0 || done < most {
-        let Ok(lease) = tasks.lease() else {
-            // There will be no more: nobody is to take our place.
-            member.clear_flag(REVIVE);
-            return;
-        };
+        let Ok(lease) = tasks.lease() else { return true };
         let task = TaskId::unpack(*lease);
         let ours = cells.change(task, Phase::Submitted, Phase::Leased);
         // What becomes of it is written in its cell from now on.
         lease.ack();
         if ours {
             member.tasks.add(1);
-            run_task(cells, task);
+            run_task(cells, task, &mut call);
             done += 1;
         }
     }
+    false
 }
 
-fn run_task(cells: &Cells, task: TaskId) {
+fn run_task(
+    cells: &Cells,
+    task: TaskId,
+    call: &mut impl FnMut(u64, &mut [u8], usize) -> Result<usize, (Phase, usize)>,
+) {
     let Some(cell) = cells.cell(task.cell) else { return };
     cell.pid.set(own_pid().unsigned_abs());
     ATTEMPT.set(cell.attempts.add(1) + 1);
-    // SAFETY: the task was submitted by a process of this same image: the address of a function of this type.
-    let shim: Shim = unsafe { std::mem::transmute(usize::try_from(cell.shim.get()).unwrap_or(0)) };
     // SAFETY: it is leased to us.
     let bytes = unsafe { cells.bytes_mut(task) };
-    let (phase, len) = match shim(bytes, cell.len.get() as usize) {
+    let (phase, len) = match call(cell.shim.get(), bytes, cell.len.get() as usize) {
         Ok(len) => (Phase::Done, len),
         Err((phase, len)) => (phase, len),
     };
