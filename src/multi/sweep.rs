@@ -2,8 +2,10 @@
 //! have waited for it looks again. Done by the launcher alone, and the same when done twice.
 
 use super::arena::Kind;
-use super::family;
 use super::object::Object;
+use super::permits::Permits;
+use super::waiting::Waiting;
+use super::{array, barrier, event, family, mutex};
 
 /// Gives back what the member `dead` held. By `me`.
 pub(super) fn sweep(me: usize, dead: usize) {
@@ -22,10 +24,19 @@ pub(super) fn sweep(me: usize, dead: usize) {
 
 /// The part of the sweep that depends on the kind.
 fn bereave(kind: Kind, object: Object, dead: usize) {
-    let _ = (kind, object, dead);
+    match kind {
+        Kind::Mutex => mutex::bereave(object, dead),
+        Kind::Semaphore => object.body::<Permits>().bereave(dead),
+        Kind::Condvar => object.body::<Waiting>().bereave(dead),
+        Kind::Event => event::bereave(object),
+        Kind::Barrier => barrier::bereave(object, dead),
+        _ => {}
+    }
 }
 
 /// Nobody holds the object in that role any more.
 pub(super) fn role_is_gone(kind: Kind, object: Object) {
-    let _ = (kind, object);
+    if kind == Kind::Mutex {
+        array::role_is_gone(object);
+    }
 }
