@@ -39,6 +39,8 @@ mod reentrant;
 mod room;
 mod rounds;
 mod semaphore;
+#[allow(unsafe_code)]
+mod shared_memory;
 mod sweep;
 #[allow(unsafe_code)]
 mod value;
@@ -72,4 +74,5 @@ pub use net::{
 pub use process::{Process, ProcessBuilder};
 pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
 pub use semaphore::{Overflow, Permit, Semaphore};
+pub use shared_memory::{SharedMemory, SharedMemoryError};
 pub use value::{Number, Value};

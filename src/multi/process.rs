@@ -399,11 +399,11 @@ fn call<A: Message, R: Message, F: Fn(A) -> R + Copy>(place: usize, out: &mut Wr
     let member = family::member(place);
     let settings = member.job[2].get();
     let cpu = usize::try_from(settings & 0xffff_ffff).unwrap_or(0);
-    let core = cpu.checked_sub(1).map(|cpu| Core { cpu, ..Core::default() });
+    let core = cpu.checked_sub(1).map(|cpu| Core { cpu });
     ProcessBuilder { core, stdin_null: settings >> 32 != 0, ..ProcessBuilder::default() }.settle();
     let bytes = child::read_answer(place, usize::try_from(member.job[1].get()).unwrap_or(0));
-    // SAFETY: `F` has no size, so there are no bytes to be wrong, and whoever asked for this had one, which is Copy.
-    let work: F = unsafe { std::mem::MaybeUninit::uninit().assume_init() };
+    // SAFETY: `F` has no size, so nothing is read, and whoever asked for this had one, which is Copy.
+    let work: F = unsafe { std::ptr::NonNull::dangling().read() };
     let argument = A::decode(&mut Reader::new(&bytes)).unwrap_or_else(|error| panic!("the argument: {error}"));
     let value = work(argument);
     value.encode(out).map(|()| value.sent())

@@ -137,8 +137,7 @@ impl Rounds {
     /// Ends a round whose parties are all there; `false`: it was broken meanwhile.
     pub(super) fn open(&self, round: u32) -> bool {
         let state = self.state();
-        let opened =
-            state.round == round && state.phase == Phase::Acting && self.replace(state, state.next_round());
+        let opened = state.round == round && state.phase == Phase::Acting && self.replace(state, state.next_round());
         self.bell.ring_all();
         opened
     }

@@ -117,8 +117,7 @@ impl Slot {
     /// Whether it was this call that woke it.
     fn wake(&self) -> bool {
         let word = self.word.get();
-        let is_mine =
-            word & STATE == WAITING && self.word.replace(word, word & THREAD | NOTIFIED).is_ok();
+        let is_mine = word & STATE == WAITING && self.word.replace(word, word & THREAD | NOTIFIED).is_ok();
         if is_mine {
             futex::wake(self.word.futex());
         }

@@ -10,7 +10,10 @@
     reason = "a test fails by panicking; its numbers are small"
 )]
 
+mod memory;
 mod process;
+mod sync;
+mod sync_kill;
 
 use std::collections::BTreeSet;
 use std::process::{Command, ExitCode, Stdio};
@@ -23,7 +26,7 @@ pub(crate) type Case = (&'static str, fn());
 const WATCHDOG: Duration = Duration::from_secs(20);
 
 fn cases() -> Vec<Case> {
-    [process::CASES].concat()
+    [process::CASES, sync::CASES, memory::CASES, sync_kill::CASES].concat()
 }
 
 fn main() -> ExitCode {
