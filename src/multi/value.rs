@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem::offset_of;
 
 use super::arena::{Kind, Words};
 use super::family;
@@ -54,6 +55,8 @@ unsafe impl Words for Head {}
 pub struct Value<T: Pod> {
     handle: Handle,
     head: &'static Head,
+    /// The lower half of the word, for numbers of four bytes: an atomic operation on such must not touch more.
+    narrow: &'static Word32,
     copies: Room<T>,
 }
 
@@ -69,6 +72,8 @@ impl Drop for Held {
 impl<T: Pod> Value<T> {
     /// Whether the value lies in the word.
     const IS_SMALL: bool = size_of::<T>() <= size_of::<u64>();
+    /// Whether it lies in half of it.
+    const IS_NARROW: bool = size_of::<T>() <= size_of::<u32>();
 
     /// Makes one.
     ///
@@ -171,20 +176,12 @@ impl<T: Pod> Value<T> {
         self.head.which.set(u32::from(other == 1));
     }
 
-    /// As narrow as the value: an atomic operation on a number of four bytes must not touch more.
-    fn narrow(&self) -> &'static Word32 {
-        let object = self.handle.object();
-        family::get().arena.view(object.block, BODY + std::mem::offset_of!(Head, word))
-    }
-
-    const IS_NARROW: bool = size_of::<T>() <= size_of::<u32>();
-
     fn word(&self) -> u64 {
-        if Self::IS_NARROW { self.narrow().get().into() } else { self.head.word.get() }
+        if Self::IS_NARROW { self.narrow.get().into() } else { self.head.word.get() }
     }
 
     fn swap_word(&self, word: u64) -> u64 {
-        if Self::IS_NARROW { self.narrow().swap(low(word)).into() } else { self.head.word.swap(word) }
+        if Self::IS_NARROW { self.narrow.swap(low(word)).into() } else { self.head.word.swap(word) }
     }
 
     fn replace_word(&self, old: u64, new: u64) -> bool {
@@ -193,7 +190,7 @@ impl<T: Pod> Value<T> {
 
     fn exchange_word(&self, old: u64, new: u64) -> Result<(), u64> {
         if Self::IS_NARROW {
-            self.narrow().replace(low(old), low(new)).map_err(u64::from)
+            self.narrow.replace(low(old), low(new)).map_err(u64::from)
         } else {
             self.head.word.replace(old, new)
         }
@@ -248,7 +245,7 @@ impl<T: Number> Value<T> {
     pub fn fetch_add(&self, number: T) -> T {
         // The lowest bytes of a sum are the sum of the lowest bytes.
         from_word(if Self::IS_NARROW {
-            self.narrow().add(low(to_word(&number))).into()
+            self.narrow.add(low(to_word(&number))).into()
         } else {
             self.head.word.add(to_word(&number))
         })
@@ -314,7 +311,8 @@ impl<T: Pod> Passed for Value<T> {
     fn adopt(handle: Handle) -> Option<Self> {
         let object: Object = handle.object();
         let (_, len) = Guarded::of::<T>(Shape::Value, object)?;
-        Some(Self { head: object.body(), copies: Room::of(object, size_of::<Head>(), len), handle })
+        let narrow = family::get().arena.view(object.block, BODY + offset_of!(Head, word));
+        Some(Self { head: object.body(), narrow, copies: Room::of(object, size_of::<Head>(), len), handle })
     }
 }
 passed_in_messages!(Value<T>);

@@ -6,7 +6,11 @@
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
+    clippy::cast_lossless,
     clippy::exit,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
     reason = "a test fails by panicking; its numbers are small"
 )]
 

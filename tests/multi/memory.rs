@@ -46,7 +46,11 @@ fn a67() {
     let theirs = (small.clone(), large.clone(), sample.clone());
     let child = Process::spawn(move || {
         let ((a, b, c), (d, e), sample) = theirs;
-        (a.set(-2), b.set(-3), c.set(255), d.set(i64::MIN), e.set(-0.5));
+        a.set(-2);
+        b.set(-3);
+        c.set(255);
+        d.set(i64::MIN);
+        e.set(-0.5);
         sample.update(|sample| *sample = Sample { at: 1, value: 2.5, channel: 3, flags: 4 });
     });
     child.unwrap().join().unwrap();
@@ -108,12 +112,12 @@ fn a67_panic() {
                 all.0.update(|value| {
                     *value = 2;
                     panic!("half way")
-                })
+                });
             }
             all.1.update(|value| {
                 value[0] = 2;
                 panic!("half way")
-            })
+            });
         })
         .unwrap();
         child.join().unwrap_err();

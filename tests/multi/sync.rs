@@ -411,21 +411,21 @@ fn a63() {
 
 /// Children that wait at the barrier, and what they were told.
 fn waiting(barrier: &Barrier, n: usize, time: Option<Duration>) -> Vec<Process<u8>> {
-    let children = (0..n).map(|_| {
-        let barrier = barrier.clone();
-        let child = Process::spawn(move || {
-            let result = time.map_or_else(|| barrier.wait(), |time| barrier.wait_timeout(time));
-            match result {
-                Ok(_) => 0,
-                Err(BarrierError::Broken) => 1,
-                Err(BarrierError::Timeout) => 2,
-                Err(_) => 3,
-            }
-        });
-        child.unwrap()
-    });
-    let children = children.collect();
-    children
+    (0..n)
+        .map(|_| {
+            let barrier = barrier.clone();
+            let child = Process::spawn(move || {
+                let result = time.map_or_else(|| barrier.wait(), |time| barrier.wait_timeout(time));
+                match result {
+                    Ok(_) => 0,
+                    Err(BarrierError::Broken) => 1,
+                    Err(BarrierError::Timeout) => 2,
+                    Err(_) => 3,
+                }
+            });
+            child.unwrap()
+        })
+        .collect()
 }
 
 fn told(children: Vec<Process<u8>>) -> Vec<u8> {

@@ -17,7 +17,9 @@ pub(crate) const CASES: &[Case] = &[
     ("kill_a_holder_of_a_reentrant_mutex", reentrant),
     ("kill_holders_of_permits", permits),
     ("kill_those_who_wait_for_a_condition", condition),
+    ("kill_one_that_was_notified_and_another_is_in_its_place", notified),
     ("kill_a_party_of_a_barrier", barrier),
+    ("kill_a_party_in_the_action_of_a_barrier", action),
     ("kill_those_who_wait_for_an_event", event),
     ("kill_who_updates_a_value", value),
 ];
@@ -209,6 +211,58 @@ fn condition() {
         assert!(woken.get() >= 2);
     }
     assert_eq!(blocks_in_use(), 0);
+}
+
+fn notified() {
+    for round in 0..TIMES {
+        let (mutex, condvar, woken) = (Mutex::new(0u32).unwrap(), Condvar::new().unwrap(), Value::new(0u32).unwrap());
+        let mut children: Vec<Process> = Vec::new();
+        for n in 1..=3 {
+            let (theirs, condvar, woken) = (mutex.clone(), condvar.clone(), woken.clone());
+            let child = Process::spawn(move || {
+                let mut guard = theirs.lock().unwrap();
+                *guard += 1;
+                let _guard = condvar.wait(guard).unwrap();
+                woken.fetch_add(1);
+            });
+            children.push(child.unwrap());
+            eventually("it waits", || *mutex.lock().unwrap() == n);
+        }
+        // It wakes up and cannot have the lock, as long as we have it.
+        let guard = mutex.lock().unwrap();
+        assert_eq!(condvar.notify_n(1), 1);
+        sleep(delay(round));
+        kill(children.remove(0));
+        drop(guard);
+        eventually("the next one is woken", || woken.get() == 1);
+        sleep(MS);
+        assert_eq!((woken.get(), condvar.notify_n(5)), (1, 1));
+        children.into_iter().for_each(|child| child.join().unwrap());
+    }
+    assert_eq!(blocks_in_use(), 0);
+}
+
+fn action() {
+    let barrier = Barrier::with_action(NonZeroUsize::new(2).unwrap(), || sleep(100 * SECOND)).unwrap();
+    for round in 0..TIMES {
+        let theirs = barrier.clone();
+        let waiter = Process::spawn(move || match theirs.wait() {
+            Err(BarrierError::PartyDied(pid)) => pid,
+            other => panic!("{other:?}"),
+        });
+        eventually("it waits", || barrier.n_waiting() == 1);
+        let theirs = barrier.clone();
+        let actor: Process = Process::spawn(move || {
+            theirs.wait().unwrap();
+        })
+        .unwrap();
+        eventually("all are there", || barrier.n_waiting() == 2);
+        sleep(delay(round));
+        let pid = actor.pid();
+        kill(actor);
+        assert_eq!(waiter.unwrap().join(), Ok(pid));
+        barrier.reset();
+    }
 }
 
 fn barrier() {
