@@ -14,10 +14,12 @@
     reason = "a test fails by panicking; its numbers are small"
 )]
 
+mod blobs;
 mod memory;
 mod process;
 mod sync;
 mod sync_kill;
+mod sync_wait;
 
 use std::collections::BTreeSet;
 use std::process::{Command, ExitCode, Stdio};
@@ -30,7 +32,7 @@ pub(crate) type Case = (&'static str, fn());
 const WATCHDOG: Duration = Duration::from_secs(20);
 
 fn cases() -> Vec<Case> {
-    [process::CASES, sync::CASES, memory::CASES, sync_kill::CASES].concat()
+    [process::CASES, sync::CASES, sync_wait::CASES, memory::CASES, blobs::CASES, sync_kill::CASES].concat()
 }
 
 fn main() -> ExitCode {
