@@ -74,7 +74,10 @@ pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() 
         wait_for_release(place);
         if family::member(place).is(BOUND) { Ok(()) } else { prctl::live_on() }
     });
-    live(place, |out| work().encode(out))
+    live(place, |out| {
+        let value = work();
+        value.encode(out).map(|()| value.sent())
+    })
 }
 
 /// The life of a child forked by the launcher: `prepare` lets go of what is the launcher's.

@@ -179,6 +179,11 @@ pub trait Message: Sized + Send + 'static {
     /// # Errors
     /// If the bytes are no such value.
     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError>;
+
+    /// It was written and will be delivered: called once nothing can refuse it any more, and before anybody can receive it. What was
+    /// written is from now on responsible for what it stands for, a [`Blob`](super::Blob)'s memory, say; the value itself is dropped
+    /// afterwards. A message made of others calls it for each.
+    fn sent(&self) {}
 }
 
 impl<T: Pod> Message for T {
@@ -234,6 +239,10 @@ macro_rules! tuples {
             fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 Ok(($($part::decode(from)?,)+))
             }
+
+            fn sent(&self) {
+                $(self.$place.sent();)+
+            }
         }
     )* };
 }
@@ -250,6 +259,12 @@ impl<T: Message> Message for Option<T> {
     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         if from.take(1)? == [0] { Ok(None) } else { T::decode(from).map(Some) }
     }
+
+    fn sent(&self) {
+        if let Some(value) = self {
+            value.sent();
+        }
+    }
 }
 
 impl<T: Message, E: Message> Message for Result<T, E> {
@@ -265,6 +280,13 @@ impl<T: Message, E: Message> Message for Result<T, E> {
 
     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         if from.take(1)? == [0] { E::decode(from).map(Err) } else { T::decode(from).map(Ok) }
+    }
+
+    fn sent(&self) {
+        match self {
+            Ok(value) => value.sent(),
+            Err(error) => error.sent(),
+        }
     }
 }
 

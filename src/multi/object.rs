@@ -64,6 +64,11 @@ pub(super) fn is_bequeathing() -> bool {
     HEIR.get() != 0
 }
 
+/// The child that inherits what is dropped now.
+pub(super) fn heir() -> Option<usize> {
+    Some(HEIR.get()).filter(|heir| *heir != 0)
+}
+
 /// Drops `value`, whose handles the child `heir` has inherited: they are its from now on.
 pub(super) fn bequeath<T>(heir: usize, value: T) {
     HEIR.set(heir);
@@ -145,6 +150,11 @@ impl Object {
         self.header().counts[member].get() != 0
     }
 
+    /// Whether that member holds it in that role.
+    pub(super) fn is_held_as(self, member: usize, role: Role) -> bool {
+        role.of(self.header().counts[member].get()) != 0
+    }
+
     /// All that a dead member held is given back, by `me`.
     pub(super) fn take_from_the_dead(self, me: usize, dead: usize) {
         let header = self.header();
@@ -164,11 +174,6 @@ impl Object {
     /// It goes into a message: held by nobody until that is received.
     pub(super) fn send_off(self, role: Role) {
         self.add(ON_ITS_WAY, role);
-    }
-
-    /// A message that holds it will never be received.
-    pub(super) fn forget(self, role: Role) {
-        self.release(ON_ITS_WAY, role);
     }
 }
 
@@ -219,11 +224,29 @@ impl Handle {
     pub(super) fn assume(object: Object, role: Role) -> Self {
         Self { object, role }
     }
+}
 
-    /// Takes it out of a message.
-    pub(super) fn receive(object: Object, role: Role) -> Self {
-        object.shift(ON_ITS_WAY, family::me(), role);
-        Self { object, role }
+impl Handle {
+    /// As [`Self::receive`], of what may be garbage: `None` if no object of that kind, number and role is on its way. So nobody can have
+    /// a handle that was not sent, whatever bytes were received.
+    pub(super) fn try_receive(kind: Kind, object: Object, role: Role) -> Option<Self> {
+        let (found, _) = family::join().ok()?.arena.find(object.block)?;
+        if found != kind || Object::in_block(object.block) != object {
+            return None;
+        }
+        let counts = &object.header().counts;
+        // Ours first, so that it is not freed on its way from there to us.
+        object.add(family::me(), role);
+        object.header().moves.add(1);
+        let mut on_its_way = counts[ON_ITS_WAY].get();
+        while role.of(on_its_way) > 0 {
+            match counts[ON_ITS_WAY].replace(on_its_way, on_its_way - role.one()) {
+                Ok(()) => return Some(Self { object, role }),
+                Err(other) => on_its_way = other,
+            }
+        }
+        counts[family::me()].sub(role.one());
+        None
     }
 }
 

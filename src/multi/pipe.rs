@@ -63,6 +63,14 @@ pub fn duplex<A: Message, B: Message>() -> io::Result<(Connection<A, B>, Connect
 }
 
 impl<T: Message> Sender<T> {
+    pub(super) fn core(&self) -> &Core<T> {
+        &self.core
+    }
+
+    pub(super) fn from_core(core: Core<T>) -> Self {
+        Self { core }
+    }
+
     /// Sends a message, waiting for room.
     ///
     /// # Errors
@@ -135,6 +143,10 @@ impl<T: Message> Receiver<T> {
 
     pub(super) fn core(&self) -> &Core<T> {
         &self.core
+    }
+
+    pub(super) fn from_core(core: Core<T>) -> Self {
+        Self { core }
     }
 }
 

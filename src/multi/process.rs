@@ -184,6 +184,8 @@ impl<R: Message> Process<R> {
         match member.answer() {
             Answer::Value => {
                 let bytes = child::read_answer(self.place, len);
+                // It can be taken once.
+                member.set_answer(Answer::None, 0);
                 Ok(R::decode(&mut Reader::new(&bytes))?)
             }
             Answer::Panicked => {
@@ -251,7 +253,10 @@ impl<R: Message> Drop for Process<R> {
                 let _ = self.kill();
             }
         }
-        self.wait(Limit::NEVER);
+        if let Some(status) = self.wait(Limit::NEVER) {
+            // What nobody has taken may hold memory.
+            let _ = self.value(status);
+        }
         if !self.launched {
             let _ = wait::reap(self.raw_pid());
         }
@@ -373,7 +378,6 @@ impl ProcessBuilder {
             return Err(error);
         }
         member.news.wait(Limit::NEVER, || (member.state() != State::Reserved).then_some(()));
-        drop(argument);
         if member.state() == State::Ended {
             // There was no fork, and this is what the system said to it.
             let error = member.status().map_or(0, |status| status.exitcode());
@@ -382,6 +386,8 @@ impl ProcessBuilder {
         }
         // It waits for us, so the number is still its.
         let pidfd = PidFd::open(i32::try_from(member.pid.get()).unwrap_or(0));
+        argument.sent();
+        drop(argument);
         member.released.set(1);
         member.news.ring_all();
         Ok(Process::new(place, member, pidfd?, true))
@@ -393,13 +399,14 @@ fn call<A: Message, R: Message, F: Fn(A) -> R + Copy>(place: usize, out: &mut Wr
     let member = family::member(place);
     let settings = member.job[2].get();
     let cpu = usize::try_from(settings & 0xffff_ffff).unwrap_or(0);
-    let core = cpu.checked_sub(1).map(|cpu| Core { cpu, ..Core::default() });
+    let core = cpu.checked_sub(1).map(|cpu| Core { cpu });
     ProcessBuilder { core, stdin_null: settings >> 32 != 0, ..ProcessBuilder::default() }.settle();
     let bytes = child::read_answer(place, usize::try_from(member.job[1].get()).unwrap_or(0));
-    // SAFETY: `F` has no size, so there are no bytes to be wrong, and whoever asked for this had one, which is Copy.
-    let work: F = unsafe { std::mem::MaybeUninit::uninit().assume_init() };
+    // SAFETY: `F` has no size, so nothing is read, and whoever asked for this had one, which is Copy.
+    let work: F = unsafe { std::ptr::NonNull::dangling().read() };
     let argument = A::decode(&mut Reader::new(&bytes)).unwrap_or_else(|error| panic!("the argument: {error}"));
-    work(argument).encode(out)
+    let value = work(argument);
+    value.encode(out).map(|()| value.sent())
 }
 
 impl<R: Message> Process<R> {

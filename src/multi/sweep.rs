@@ -2,9 +2,10 @@
 //! have waited for it looks again. Done by the launcher alone, and the same when done twice.
 
 use super::arena::Kind;
-use super::family;
 use super::object::Object;
-use super::{pool, queue};
+use super::permits::Permits;
+use super::waiting::Waiting;
+use super::{array, barrier, event, family, mutex, pool, queue};
 
 /// Gives back what the member `dead` held. By `me`.
 pub(super) fn sweep(me: usize, dead: usize) {
@@ -26,6 +27,11 @@ fn bereave(kind: Kind, object: Object, dead: usize) {
     match kind {
         Kind::Queue | Kind::Pipe => queue::bereave(object, dead),
         Kind::Pool => pool::bereave(object, dead),
+        Kind::Mutex => mutex::bereave(object, dead),
+        Kind::Semaphore => object.body::<Permits>().bereave(dead),
+        Kind::Condvar => object.body::<Waiting>().bereave(dead),
+        Kind::Event => event::bereave(object),
+        Kind::Barrier => barrier::bereave(object, dead),
         _ => {}
     }
 }
@@ -34,6 +40,7 @@ fn bereave(kind: Kind, object: Object, dead: usize) {
 pub(super) fn role_is_gone(kind: Kind, object: Object, pid: u32) {
     match kind {
         Kind::Queue | Kind::Pipe => queue::role_is_gone(object, pid),
+        Kind::Mutex => array::role_is_gone(object),
         _ => {}
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bell::{Bell, Limit};
+use super::bell::Limit;
 use super::family;
 use super::message::Message;
 use super::pipe::{Connection, Receiver};
@@ -13,13 +13,11 @@ use super::queue::Consumer;
 pub trait Waitable: sealed::Waitable {}
 
 mod sealed {
-    use super::Bell;
-
     pub trait Waitable {
         /// Whether it has come.
         fn has_come(&self) -> bool;
-        /// Rung when that may have changed.
-        fn bell(&self) -> Option<&Bell>;
+        /// Has that member's bell rung when that may have changed.
+        fn watch(&self, member: usize);
     }
 }
 
@@ -30,8 +28,8 @@ impl<T: Message> sealed::Waitable for Receiver<T> {
         self.core().is_ready()
     }
 
-    fn bell(&self) -> Option<&Bell> {
-        Some(self.core().bell())
+    fn watch(&self, member: usize) {
+        self.core().bell().watch(member);
     }
 }
 
@@ -42,8 +40,8 @@ impl<S: Message, R: Message> sealed::Waitable for Connection<S, R> {
         self.receiver().has_come()
     }
 
-    fn bell(&self) -> Option<&Bell> {
-        self.receiver().bell()
+    fn watch(&self, member: usize) {
+        self.receiver().watch(member);
     }
 }
 
@@ -54,8 +52,8 @@ impl<T: Message> sealed::Waitable for Consumer<T> {
         self.core().is_ready()
     }
 
-    fn bell(&self) -> Option<&Bell> {
-        Some(self.core().bell())
+    fn watch(&self, member: usize) {
+        self.core().bell().watch(member);
     }
 }
 
@@ -66,8 +64,8 @@ impl<R: Message> sealed::Waitable for Process<R> {
         !self.is_alive()
     }
 
-    fn bell(&self) -> Option<&Bell> {
-        Some(&self.member().news)
+    fn watch(&self, member: usize) {
+        self.member().news.watch(member);
     }
 }
 
@@ -95,8 +93,6 @@ pub fn wait(items: &[&dyn Waitable], timeout: Option<Duration>) -> Vec<usize> {
         return Vec::new();
     }
     let me = family::me();
-    family::member(me)
-        .bell
-        .wait_with(limit, || items.iter().filter_map(|item| item.bell()).for_each(|bell| bell.watch(me)), come)
-        .unwrap_or_default()
+    let ask = || items.iter().for_each(|item| item.watch(me));
+    family::member(me).bell.wait_with(limit, ask, come).unwrap_or_default()
 }

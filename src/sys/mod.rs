@@ -22,6 +22,7 @@ pub mod memfd;
 pub mod memory;
 #[cfg_attr(miri, path = "heap_mmap.rs")]
 pub mod mmap;
+pub mod named_memory;
 pub mod notify_socket;
 pub mod pidfd;
 pub mod pipe;

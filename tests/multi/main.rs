@@ -6,15 +6,24 @@
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
+    clippy::cast_lossless,
     clippy::exit,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
     reason = "a test fails by panicking; its numbers are small"
 )]
 
+mod blobs;
 mod logging;
+mod memory;
 mod pipe;
 mod pool;
 mod process;
 mod queue;
+mod sync;
+mod sync_kill;
+mod sync_wait;
 
 use std::collections::BTreeSet;
 use std::process::{Command, ExitCode, Stdio};
@@ -27,7 +36,19 @@ pub(crate) type Case = (&'static str, fn());
 const WATCHDOG: Duration = Duration::from_secs(20);
 
 fn cases() -> Vec<Case> {
-    [process::CASES, pipe::CASES, queue::CASES, pool::CASES, logging::CASES].concat()
+    [
+        process::CASES,
+        pipe::CASES,
+        queue::CASES,
+        sync::CASES,
+        sync_wait::CASES,
+        memory::CASES,
+        blobs::CASES,
+        pool::CASES,
+        logging::CASES,
+        sync_kill::CASES,
+    ]
+    .concat()
 }
 
 fn main() -> ExitCode {

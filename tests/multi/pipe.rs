@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pinring::multi::{Process, PutError, RecvError, Serde, duplex, pipe, queue, wait};
+use pinring::multi::{Process, PutError, RecvError, Sender, Serde, duplex, pipe, queue, wait};
 
 use crate::Case;
 
@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a28_what_was_sent_before_the_end_comes_before_it", a28),
     ("a29_a_receiver_that_has_gone_gives_the_message_back", a29),
     ("a32_signals_disturb_nothing", a32),
+    ("a33_an_end_of_a_pipe_goes_through_a_pipe", a33),
     ("a34_four_pipes_are_waited_for_at_once", a34),
     ("a35_a_wait_for_nothing_takes_its_time", a35),
     ("a36_a_wait_names_all_that_are_there_in_order", a36),
@@ -124,6 +125,24 @@ fn a32() {
     child.unwrap().join().unwrap();
 }
 
+fn a33() {
+    let (ours, theirs) = pipe::<Sender<u32>>().unwrap();
+    let child = Process::spawn(move || {
+        let sender = theirs.recv().unwrap();
+        sender.send(7).unwrap();
+    });
+    let (sender, receiver) = pipe::<u32>().unwrap();
+    ours.send(sender).unwrap();
+    assert_eq!([receiver.recv(), receiver.recv()], [Ok(7), Err(RecvError::Eof)]);
+    child.unwrap().join().unwrap();
+    // What nobody has received is gone with the pipe.
+    let (ours, theirs) = pipe::<Sender<u32>>().unwrap();
+    let (sender, receiver) = pipe::<u32>().unwrap();
+    ours.send(sender).unwrap();
+    drop((ours, theirs));
+    assert_eq!(receiver.recv(), Err(RecvError::Eof));
+}
+
 fn a34() {
     let (mut receivers, mut children) = (Vec::new(), Vec::new());
     for who in 0..4u64 {
@@ -193,7 +212,6 @@ fn killed_peer() {
             assert_eq!(receiver.recv(), Ok(n));
         }
         child.kill().unwrap();
-        let start = Instant::now();
         let end = (round..).find_map(|n| match receiver.recv() {
             Ok(found) => {
                 assert_eq!(found, n);
@@ -202,6 +220,5 @@ fn killed_peer() {
             Err(error) => Some(error),
         });
         assert_eq!(end, Some(RecvError::PeerDied { pid: child.pid() }));
-        assert!(start.elapsed() < Duration::from_secs(1));
     }
 }

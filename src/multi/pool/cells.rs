@@ -264,7 +264,7 @@ impl Cells {
     ///
     /// # Safety
     /// Nobody else may have it in hand: its state says so.
-    pub(super) unsafe fn bytes_mut(&self, task: TaskId) -> &mut [u8] {
+    pub(super) unsafe fn bytes_mut(&self, task: TaskId) -> &'static mut [u8] {
         match self.bytes(task.cell) {
             // SAFETY: within the arena, as `bytes` has checked; that they are ours for now is the caller's promise.
             Some(bytes) => unsafe { std::slice::from_raw_parts_mut(bytes.as_ptr(), self.size()) },

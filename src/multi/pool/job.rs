@@ -13,6 +13,7 @@ use crate::multi::child;
 use crate::multi::error::PanicInfo;
 use crate::multi::family;
 use crate::multi::message::{Message, Reader, Writer};
+use crate::multi::no_size::conjure;
 use crate::multi::object::{BODY, Handle, Object, Role};
 use crate::multi::word::Word32;
 use crate::prim::{AtomicU32, CachePadded, Ordering, compiler_fence};
@@ -244,7 +245,7 @@ impl Job {
     ///
     /// # Safety
     /// Nobody else may have it in hand.
-    pub(super) unsafe fn input(&self, item: usize) -> &mut [u8] {
+    pub(super) unsafe fn input(&self, item: usize) -> &'static mut [u8] {
         assert!(item < self.items);
         let place = self.at(self.layout.inputs + item * self.input);
         // SAFETY: within the block; ours for now by the caller's promise.
@@ -255,7 +256,7 @@ impl Job {
     ///
     /// # Safety
     /// As [`Self::input`].
-    pub(super) unsafe fn output(&self, item: usize) -> &mut [u8] {
+    pub(super) unsafe fn output(&self, item: usize) -> &'static mut [u8] {
         assert!(item < self.items);
         let place = self.at(self.layout.outputs + item * self.output);
         // SAFETY: as above.
@@ -376,8 +377,8 @@ pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(
         Ticket::decode(&mut Reader::new(&bytes[..len.min(bytes.len())])).map_err(|_| (Phase::Unreadable, 0))?;
     let object = Object { block: BlockId(ticket.block), generation: ticket.generation };
     let job = Job::of::<A, R>(object).ok_or((Phase::Unreadable, 0))?;
-    // SAFETY: `F` has no size, so there are no bytes to be wrong, and whoever sent the ticket had one, which is Copy.
-    let work: F = unsafe { std::mem::MaybeUninit::uninit().assume_init() };
+    // SAFETY: whoever sent the ticket had one.
+    let work: F = unsafe { conjure() };
     let mut batch = 0..0;
     while let Some(chunk) = job.take(ticket.number, &mut batch) {
         run_chunk(&job, chunk, &work);
@@ -430,11 +431,15 @@ fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
             // SAFETY: the chunk is ours.
             let state = match A::decode(&mut Reader::new(unsafe { job.input(item) })) {
                 Err(_) => item::UNREADABLE,
-                // SAFETY: as above.
-                Ok(argument) => match work(argument).encode(&mut Writer::new(unsafe { job.output(item) })) {
-                    Ok(()) => continue,
-                    Err(_) => item::TOO_LARGE,
-                },
+                Ok(argument) => {
+                    let result = work(argument);
+                    // SAFETY: as above.
+                    if result.encode(&mut Writer::new(unsafe { job.output(item) })).is_ok() {
+                        result.sent();
+                        continue;
+                    }
+                    item::TOO_LARGE
+                }
             };
             job.fail(item, state);
         }

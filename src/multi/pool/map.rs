@@ -169,9 +169,12 @@ impl Run {
             assert!(filled < self.job.items(), "there are more values than their iterator said");
             // SAFETY: no ticket has been sent yet.
             let mut out = Writer::new(unsafe { self.job.input(filled) });
-            if let Err(too_large) = value.encode(&mut out) {
-                self.errors.insert(filled, too_large.into());
-                self.job.set_state(filled, item::TOO_LARGE);
+            match value.encode(&mut out) {
+                Ok(()) => value.sent(),
+                Err(too_large) => {
+                    self.errors.insert(filled, too_large.into());
+                    self.job.set_state(filled, item::TOO_LARGE);
+                }
             }
             filled += 1;
         }

@@ -231,6 +231,7 @@ impl Pool {
     ///
     /// # Errors
     /// If the argument does not fit, or the pool takes no more tasks.
+    #[expect(clippy::needless_pass_by_value, reason = "it goes to the worker")]
     pub fn apply_async<A: Message, R: Message, F>(&self, work: F, argument: A) -> Result<AsyncResult<R>, TaskError>
     where
         F: Fn(A) -> R + Copy + Send + 'static,

@@ -147,7 +147,8 @@ impl Shared {
             .claim()
             .map_err(|error| TaskError::NoMemory(error.to_string()))?
             .ok_or(TaskError::TooMany(MOST))?;
-        let result = AsyncResult { shared: Arc::clone(self), task, value: std::marker::PhantomData };
+        let result =
+            AsyncResult { shared: Arc::clone(self), task, value: std::marker::PhantomData, taken: false.into() };
         let Some(cell) = self.cells.cell(task.cell) else { return Err(TaskError::Cancelled) };
         let written = self.cells.fill(task, argument);
         match written {
@@ -157,6 +158,7 @@ impl Shared {
                 return Err(TooLarge { slot: self.cells.size(), ..too_large }.into());
             }
         }
+        argument.sent();
         cell.shim.set(shim as usize as u64);
         self.cells.change(task, Phase::Filling, Phase::Submitted);
         // There are as many places as there can be tasks; some may still have those that were cancelled, which are taken out soon.

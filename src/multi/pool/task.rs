@@ -1,5 +1,6 @@
 //! A task that was submitted, and its result.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +70,8 @@ pub struct AsyncResult<R: Message> {
     pub(super) shared: Arc<Shared>,
     pub(super) task: TaskId,
     pub(super) value: PhantomData<fn() -> R>,
+    /// The result has been taken.
+    pub(super) taken: Cell<bool>,
 }
 
 impl<R: Message> AsyncResult<R> {
@@ -124,6 +127,10 @@ impl<R: Message> AsyncResult<R> {
     ///
     /// From then on this process has threads, and cannot fork children by [`super::super::Process::spawn`] until the callback has been
     /// called.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a callback must not keep anybody waiting, and it says that there will be threads"
+    )]
     pub fn then(self, callback: impl FnOnce(Result<R, TaskError>) + Send + 'static) {
         std::thread::spawn(move || callback(self.get()));
     }
@@ -142,6 +149,7 @@ impl<R: Message> AsyncResult<R> {
 
     /// It is over: takes the result.
     fn take(&self) -> Result<R, TaskError> {
+        self.taken.set(true);
         let cells = &self.shared.cells;
         let (Some(phase), Some(cell)) = (self.phase(), cells.cell(self.task.cell)) else {
             return Err(TaskError::Cancelled);
@@ -172,13 +180,18 @@ impl<R: Message> Drop for AsyncResult<R> {
     fn drop(&mut self) {
         let cells = &self.shared.cells;
         let Some(state) = cells.state(self.task) else { return };
-        if state.phase.is_over() || state.phase == Phase::Submitted {
+        if state.phase == Phase::Submitted && cells.change(self.task, Phase::Submitted, Phase::Free) {
+            return;
+        }
+        if cells.change(self.task, Phase::Leased, Phase::Orphan) {
+            return;
+        }
+        // A result that nobody has taken may hold something that is shared.
+        if self.phase() == Some(Phase::Done) && !self.taken.get() {
+            drop(self.take());
+        }
+        if let Some(state) = cells.state(self.task).filter(|state| state.phase.is_over()) {
             cells.change(self.task, state.phase, Phase::Free);
-        } else if !cells.change(self.task, Phase::Leased, Phase::Orphan) {
-            // It has come to its end just now.
-            if let Some(state) = cells.state(self.task).filter(|state| state.phase.is_over()) {
-                cells.change(self.task, state.phase, Phase::Free);
-            }
         }
     }
 }

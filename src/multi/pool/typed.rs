@@ -141,6 +141,7 @@ impl<In: Message, Out: Message> TypedPool<In, Out> {
     ///
     /// # Errors
     /// If the argument does not fit, or the pool takes no more tasks.
+    #[expect(clippy::needless_pass_by_value, reason = "it goes to the worker")]
     pub fn submit(&self, argument: In) -> Result<AsyncResult<Out>, TaskError> {
         self.shared.submit(worker::nothing, &argument)
     }

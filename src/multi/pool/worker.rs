@@ -12,6 +12,7 @@ use crate::multi::error::TooLarge;
 use crate::multi::family;
 use crate::multi::member::{Member, REVIVE};
 use crate::multi::message::{Message, Reader, Writer};
+use crate::multi::no_size::conjure;
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::queue::Consumer;
 use crate::sys::fork::own_pid;
@@ -39,8 +40,8 @@ pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(
     bytes: &mut [u8],
     len: usize,
 ) -> Result<usize, (Phase, usize)> {
-    // SAFETY: `F` has no size, so there are no bytes to be wrong, and whoever submitted the task had one, which is Copy.
-    let work: F = unsafe { std::mem::MaybeUninit::uninit().assume_init() };
+    // SAFETY: whoever submitted the task had one.
+    let work: F = unsafe { conjure() };
     let argument = bytes.get(..len).map(|bytes| A::decode(&mut Reader::new(bytes)));
     let Some(Ok(argument)) = argument else { return Err((Phase::Unreadable, 0)) };
     answer(bytes, catch_unwind(AssertUnwindSafe(|| work(argument))))
@@ -49,7 +50,7 @@ pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(
 /// Puts a result, or what a panic said, in the argument's place.
 pub(super) fn answer<R: Message>(bytes: &mut [u8], result: std::thread::Result<R>) -> Result<usize, (Phase, usize)> {
     let mut out = Writer::new(bytes);
-    match result.map(|result| result.encode(&mut out)) {
+    match result.map(|result| result.encode(&mut out).map(|()| result.sent())) {
         Ok(Ok(())) => Ok(out.len()),
         Ok(Err(TooLarge { needed, .. })) => Err((Phase::TooLarge, needed)),
         Err(_) => {
@@ -101,7 +102,7 @@ pub(super) fn call_init<F: Fn(WorkerContext) -> Result<(), String> + Copy>(
     context: WorkerContext,
 ) -> Result<(), String> {
     // SAFETY: as in `run`.
-    let init: F = unsafe { std::mem::MaybeUninit::uninit().assume_init() };
+    let init: F = unsafe { conjure() };
     init(context)
 }
 

@@ -3,6 +3,7 @@
 //! `put` returns when the value is in shared memory: there is no thread behind it that could lose it, and nothing is left to be flushed
 //! at the end of a process.
 
+mod ends;
 mod lease;
 #[allow(unsafe_code)]
 mod slots;
@@ -108,6 +109,16 @@ impl<T: Message> Core<T> {
         Self { slots: Slots::of(object), handle, value: PhantomData }
     }
 
+    /// An end of a queue for values of this size, by its handle.
+    fn adopt(handle: Handle) -> Option<Self> {
+        let slots = Slots::of(handle.object());
+        (slots.size() == T::SLOT).then_some(Self { slots, handle, value: PhantomData })
+    }
+
+    fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Another end of it.
     pub(super) fn other(&self, role: Role) -> Self {
         Self { handle: self.handle.another(role), slots: self.slots, value: PhantomData }
@@ -132,6 +143,7 @@ impl<T: Message> Core<T> {
         match value.encode(&mut out) {
             Ok(()) => {
                 let len = out.len();
+                value.sent();
                 self.slots.publish(&claim, len);
                 Ok(())
             }
@@ -319,6 +331,14 @@ impl<T: Message> Producer<T> {
 }
 
 impl<T: Message> Producer<T> {
+    fn core(&self) -> &Core<T> {
+        &self.core
+    }
+
+    fn from_core(core: Core<T>) -> Self {
+        Self { core }
+    }
+
     /// Has `put` put something into a queue that somebody else is known to hold as long as this call takes. It does not count as a
     /// producer.
     pub(super) fn lend(object: Object, put: impl FnOnce(&Self)) {
@@ -421,6 +441,10 @@ impl<T: Message> Consumer<T> {
 
     pub(super) fn core(&self) -> &Core<T> {
         &self.core
+    }
+
+    fn from_core(core: Core<T>) -> Self {
+        Self { core }
     }
 
     /// The block it lies in.

@@ -164,6 +164,11 @@ impl Slots {
         }
     }
 
+    /// Bytes of a place's value.
+    pub(super) fn size(&self) -> usize {
+        self.head.size.get() as usize
+    }
+
     pub(super) fn capacity(&self) -> usize {
         self.head.capacity.get() as usize
     }
@@ -237,7 +242,7 @@ impl Slots {
             match found.phase {
                 // The hint is old. What was here before has been claimed, so nothing that is a lap older than that can be left.
                 _ if found.lap > lap => {
-                    position = (position + 1).max(self.position(found.lap.saturating_sub(2), position) + 1)
+                    position = (position + 1).max(self.position(found.lap.saturating_sub(2), position) + 1);
                 }
                 Phase::Free => return None,
                 _ if found.lap < lap => return None,

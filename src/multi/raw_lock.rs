@@ -1,0 +1,250 @@
+//! The lock in shared memory that all others are made of: one word, which names the thread that holds it.
+//!
+//! ```text
+//! bits 0 to 27   number of the thread that holds it; 0: free
+//! bit 30         POISON: whoever held it last did not come to the end
+//! bit 31         WAITERS: somebody sleeps, or is about to
+//! ```
+//!
+//! Taking a free lock is one compare-and-exchange, giving it back one exchange. Who has slept takes it with WAITERS set, because others
+//! may sleep still. One that is woken and killed before it takes the lock would strand those: the sweep wakes all of them.
+
+use std::time::Duration;
+
+use super::arena::Words;
+use super::bell::Limit;
+use super::error::Death;
+use super::family;
+use super::word::{Word32, Word64};
+use crate::prim::spin_loop;
+use crate::sys::futex;
+
+const WAITERS: u32 = 1 << 31;
+const POISON: u32 = 1 << 30;
+const OWNER: u32 = (1 << 28) - 1;
+
+/// In the place of a thread: the lock is held by the parts of what it guards, wherever they are. No thread has this number, as the
+/// process's place in it is nobody's.
+const PARTS: u32 = 1;
+
+/// How often it is looked, with a hint to the processor in between, before sleeping: about as long as a short critical section.
+const SPINS: u32 = 100;
+
+/// How long to wait for a lock.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Patience {
+    /// Not at all.
+    None,
+    /// Until then.
+    Until(Limit),
+}
+
+impl Patience {
+    pub(super) const FOR_EVER: Self = Self::Until(Limit::NEVER);
+
+    pub(super) fn of(time: Duration) -> Self {
+        Self::Until(Limit::after(time))
+    }
+}
+
+/// Why a lock was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// This thread holds it.
+    Mine,
+    /// Another held it all the time.
+    Busy,
+}
+
+/// The words of a lock.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct RawLock {
+    word: Word32,
+    /// How often the thread that holds it has taken it; for reentrant ones.
+    depth: Word32,
+    /// Who left it poisoned.
+    death: Word64,
+}
+
+// SAFETY: words only.
+#[allow(unsafe_code)]
+unsafe impl Words for RawLock {}
+
+impl RawLock {
+    /// Takes it. Some death: it is held, and poisoned by that.
+    ///
+    /// # Errors
+    /// If this thread holds it, or others do for too long.
+    #[inline]
+    pub(super) fn take(&self, patience: Patience) -> Result<Option<Death>, Refusal> {
+        let me = family::thread_number();
+        match self.word.replace(0, me) {
+            Ok(()) => Ok(None),
+            Err(found) => self.take_slowly(me, found, patience),
+        }
+    }
+
+    #[cold]
+    fn take_slowly(&self, me: u32, mut found: u32, patience: Patience) -> Result<Option<Death>, Refusal> {
+        let mut spins = 0;
+        let mut slept = 0;
+        loop {
+            let owner = found & OWNER;
+            if owner == 0 {
+                match self.word.replace(found, found | me | slept) {
+                    Ok(()) => return Ok(self.death()),
+                    Err(other) => found = other,
+                }
+                continue;
+            }
+            if owner == me {
+                return Err(Refusal::Mine);
+            }
+            let Patience::Until(limit) = patience else { return Err(Refusal::Busy) };
+            if spins < SPINS && found & WAITERS == 0 {
+                spins += 1;
+                spin_loop();
+                found = self.word.get();
+                continue;
+            }
+            // Before the time is looked at: who gives up may have been woken for nothing, in the place of one who sleeps still.
+            if found & WAITERS == 0 {
+                if let Err(other) = self.word.replace(found, found | WAITERS) {
+                    found = other;
+                    continue;
+                }
+            }
+            let left = limit.left().ok_or(Refusal::Busy)?;
+            // An error (there is none for a mapped word) is an early return.
+            let _ = futex::wait(self.word.futex(), found | WAITERS, left);
+            slept = WAITERS;
+            found = self.word.get();
+        }
+    }
+
+    /// Gives it back; by who holds it.
+    #[inline]
+    pub(super) fn release(&self) {
+        // Nobody but who holds it changes this bit.
+        let poison = self.word.get() & POISON;
+        self.put_down(poison);
+    }
+
+    /// Gives it back poisoned, because this thread panics.
+    #[cold]
+    pub(super) fn release_poisoned(&self) {
+        self.set_death(Death::Panicked { pid: family::member(family::me()).pid.get() });
+        self.put_down(POISON);
+    }
+
+    #[inline]
+    fn put_down(&self, poison: u32) {
+        if self.word.swap(poison) & WAITERS != 0 {
+            futex::wake_some(self.word.futex(), 1);
+        }
+    }
+
+    /// What is guarded is whole again; by who holds it.
+    pub(super) fn clear_poison(&self) {
+        self.change(|word| Some(word & !POISON));
+    }
+
+    fn change(&self, to: impl Fn(u32) -> Option<u32>) -> bool {
+        let mut found = self.word.get();
+        while let Some(new) = to(found) {
+            match self.word.replace(found, new) {
+                Ok(()) => return true,
+                Err(other) => found = other,
+            }
+        }
+        false
+    }
+
+    fn death(&self) -> Option<Death> {
+        if self.word.get() & POISON == 0 {
+            return None;
+        }
+        let word = self.death.get();
+        let pid = u32::try_from(word >> 1).unwrap_or(0);
+        Some(if word & 1 == 1 { Death::Died { pid } } else { Death::Panicked { pid } })
+    }
+
+    fn set_death(&self, death: Death) {
+        self.death.set(match death {
+            Death::Panicked { pid } => u64::from(pid) << 1,
+            Death::Died { pid } => u64::from(pid) << 1 | 1,
+        });
+    }
+
+    /// Whether anybody holds it.
+    pub(super) fn is_held(&self) -> bool {
+        self.word.get() & OWNER != 0
+    }
+
+    /// Pid of the process that holds it.
+    pub(super) fn owner(&self) -> Option<u32> {
+        let owner = self.word.get() & OWNER;
+        (owner > PARTS).then(|| family::member(family::place_of(owner)).pid.get())
+    }
+
+    /// As [`Self::take`], but a thread that holds it takes it once more.
+    ///
+    /// # Errors
+    /// If others hold it for too long.
+    pub(super) fn take_again(&self, patience: Patience) -> Result<Option<Death>, Refusal> {
+        match self.take(patience) {
+            Err(Refusal::Mine) => {
+                // Only the thread that holds it is here.
+                self.depth.set(self.depth.get() + 1);
+                Ok(self.death())
+            }
+            Ok(death) => {
+                self.depth.set(1);
+                Ok(death)
+            }
+            busy => busy,
+        }
+    }
+
+    /// Gives back one of the times that [`Self::take_again`] has taken it.
+    pub(super) fn release_once(&self, poisoned: bool) {
+        let depth = self.depth.get().saturating_sub(1);
+        self.depth.set(depth);
+        if poisoned {
+            self.set_death(Death::Panicked { pid: family::member(family::me()).pid.get() });
+            self.change(|word| Some(word | POISON));
+        }
+        if depth == 0 {
+            self.release();
+        }
+    }
+
+    /// This thread holds it and gives it to the parts.
+    pub(super) fn give_to_parts(&self) {
+        self.change(|word| Some(word & !OWNER | PARTS));
+    }
+
+    /// There are no parts any more: it is free again if they held it.
+    pub(super) fn parts_are_gone(&self) {
+        if self.change(|word| (word & OWNER == PARTS).then_some(word & POISON)) {
+            futex::wake(self.word.futex());
+        }
+    }
+
+    /// A part was lost with a process.
+    pub(super) fn part_died(&self, dead: usize) {
+        self.set_death(Death::Died { pid: family::member(dead).pid.get() });
+        self.change(|word| (word & OWNER == PARTS && word & POISON == 0).then_some(word | POISON));
+    }
+
+    /// For the sweep: frees it from a dead member, and wakes all who wait for it.
+    pub(super) fn bereave(&self, dead: usize) {
+        let by = Death::Died { pid: family::member(dead).pid.get() };
+        self.change(|word| {
+            let is_its = word & OWNER > PARTS && family::place_of(word & OWNER) == dead;
+            is_its.then(|| self.set_death(by)).map(|()| POISON)
+        });
+        futex::wake(self.word.futex());
+    }
+}
