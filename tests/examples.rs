@@ -43,6 +43,21 @@ fn two_processes_put_their_sums_into_a_queue() {
 }
 
 #[test]
+fn a_parent_sees_what_its_child_has_changed() {
+    assert_eq!(output("multi_shared"), "3.1415927\n[0, -1, -2, -3, -4, -5, -6, -7, -8, -9]\n");
+}
+
+#[test]
+fn under_a_lock_nobody_comes_between() {
+    let steps = |from: i32, num: i32| (1..=5).map(move |step| format!("{num} more: {}\n", from + num * step));
+    let one_first: String = steps(0, 1).chain(steps(5, 3)).collect();
+    let three_first: String = steps(0, 3).chain(steps(15, 1)).collect();
+    let text = output("multi_lock");
+    let text = text.strip_suffix("at the end: 20\n").unwrap();
+    assert!(text == one_first || text == three_first, "{text}");
+}
+
+#[test]
 fn consumers_see_the_end_of_the_producer() {
     assert_eq!(output("multi_producer_consumer"), "10 items with the sum 45\n");
 }

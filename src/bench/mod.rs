@@ -5,6 +5,7 @@
 //! in a [`Report`] was measured by the run that made it.
 
 mod channel;
+mod lock;
 mod pool;
 mod process;
 mod python;

@@ -1,6 +1,6 @@
 //! The operations that are compared.
 
-use super::{channel, pool, process, sum};
+use super::{channel, lock, pool, process, sum};
 
 /// What came of an operation: nanoseconds each, or why there are none.
 pub(super) type Sample = Result<f64, Box<dyn std::error::Error + Send + Sync>>;
@@ -49,6 +49,9 @@ pub const ROWS: &[Row] = &[
     row("pool_map_default", "Pool.map, one number", |count| pool::map(count, 0), 1_000_000, 1_000_000),
     row("pool_map_1", "Pool.map, one number, chunk size 1", |count| pool::map(count, 1), 200_000, 10_000),
     row("pool_apply", "Pool.apply, one task and its result", pool::apply, 10_000, 2_000),
+    row("lock", "Lock, taken and given back", lock::alone, 2_000_000, 200_000),
+    row("lock_2", "Lock, by two at once", lock::contended, 1_000_000, 100_000),
+    row("value_add", "Value += 1", lock::add, 2_000_000, 100_000),
     row("process", "Process, start and join", process::start_and_join, 200, 50),
     row("manager_dict", "Manager, dict set", process::manager_dict, 10_000, 4_000),
 ];

@@ -4,6 +4,7 @@
 
 mod asleep;
 mod channels;
+mod locks;
 mod pools;
 mod processes;
 mod python;
@@ -20,6 +21,9 @@ const ASLEEP: &str = "pipe, there and back, the other sleeps, ns";
 const MAP: &str = "map of 1,000,000 i64, ns a number";
 const MAP_1: &str = "map of i64, chunk size 1, ns a number";
 const APPLY: &str = "apply, a task and its result, ns";
+const LOCK: &str = "lock, taken and given back, alone, ns";
+const LOCK_2: &str = "lock, taken and given back, by two, ns a pair";
+const VALUE: &str = "value += 1, ns";
 const PROCESS: &str = "process, start and join, ns";
 const MANAGER: &str = "manager, dict set, ns";
 const IDLE: &str = "waiting for nothing, % of a core";
@@ -37,6 +41,8 @@ const GOALS: &[Goal] = &[
     (MAP_1, "pinring", Bound::Faster(200.0), &["CPython Pool"]),
     (MAP_1, "pinring", Bound::AtMost(0.9), &["rayon"]),
     (APPLY, "pinring", Bound::Faster(20.0), &["CPython Pool"]),
+    (LOCK, "pinring", Bound::AtMost(1.0), &["parking_lot"]),
+    (LOCK_2, "pinring", Bound::AtMost(1.3), &["parking_lot"]),
     (PROCESS, "pinring spawn", Bound::Faster(20.0), &["CPython Process"]),
     (MANAGER, "pinring", Bound::Faster(5.0), &["CPython Manager"]),
     (IDLE, "pinring", Bound::Under(0.1), &[]),
@@ -45,6 +51,7 @@ const GOALS: &[Goal] = &[
 /// Of what is done in a sample.
 const ITEMS: u64 = 1_000_000;
 const NUMBERS: i64 = 1_000_000;
+const PAIRS: u64 = 2_000_000;
 const TRIPS: u64 = 20_000;
 const SLEEPS: u64 = 1_000;
 
@@ -85,6 +92,22 @@ fn cases() -> Vec<Case> {
         &[APPLY] => {
             "pinring": pools::apply(10_000),
             "CPython Pool": python::each("pool_apply", 2_000),
+        }
+        &[LOCK] => {
+            "pinring": locks::ours_alone(PAIRS),
+            "parking_lot": locks::parking_lot_alone(PAIRS),
+            "std": locks::std_alone(PAIRS),
+            "CPython Lock": python::each("lock", 200_000),
+        }
+        &[LOCK_2] => {
+            "pinring": locks::ours_contended(PAIRS),
+            "parking_lot": locks::parking_lot_contended(PAIRS),
+            "std": locks::std_contended(PAIRS),
+            "CPython Lock": python::each("lock_2", 100_000),
+        }
+        &[VALUE] => {
+            "pinring": locks::add(PAIRS),
+            "CPython Value": python::each("value_add", 100_000),
         }
         &[PROCESS] => {
             "pinring spawn": processes::spawn(200),
