@@ -2,11 +2,13 @@
 //!
 //! `cargo run --example multi_shared`
 
+use std::f64::consts::PI;
+
 use pinring::multi::{Array, Process, Value};
 
-// def f(n, a): n.value = 3.1415927; for i in range(len(a)): a[i] = -a[i]
+// def f(n, a): n.value = math.pi; for i in range(len(a)): a[i] = -a[i]
 fn f(n: &Value<f64>, a: &Array<i32>) {
-    n.set(3.1415927);
+    n.set(PI);
     // One lock for the whole row, not one for each element.
     for x in a.lock().expect("nobody died with it").iter_mut() {
         *x = -*x;

@@ -44,7 +44,7 @@ fn two_processes_put_their_sums_into_a_queue() {
 
 #[test]
 fn a_parent_sees_what_its_child_has_changed() {
-    assert_eq!(output("multi_shared"), "3.1415927\n[0, -1, -2, -3, -4, -5, -6, -7, -8, -9]\n");
+    assert_eq!(output("multi_shared"), "3.141592653589793\n[0, -1, -2, -3, -4, -5, -6, -7, -8, -9]\n");
 }
 
 #[test]
