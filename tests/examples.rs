@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// `cargo test` puts the examples beside the folder with the tests; `--test examples` alone does not build them.
+/// `cargo test` puts the examples beside the folder with the tests; `--test examples` alone neither builds nor renews them.
 fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is missing: `cargo build --examples` makes it", path.display());
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name).with_extension("rs");
+    let changed = |path: &Path| path.metadata().and_then(|about| about.modified()).ok();
+    assert!(changed(&path) >= changed(&source), "{}: `cargo build --examples` makes it anew", path.display());
     path
 }
 
