@@ -21,7 +21,7 @@ use pinring::multi::{
 use pinring::sys::wait::Ended;
 use support::forked::{Forked, forked};
 
-/// What must have happened on an idle machine.
+/// Longer than this is for ever, also on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
 
 struct Account(i64);

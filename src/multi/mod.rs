@@ -1,4 +1,48 @@
-//! Python's `multiprocessing`, without its faults.
+//! Python's `multiprocessing`, typed, and with a defined outcome when a participant dies.
+//!
+//! | Python | here | what differs, and why |
+//! |---|---|---|
+//! | `Process(target=f, args=...)`, `start()` | [`Process::spawn`], [`Process::builder`] | made is started: there is no process that was not; it returns a value |
+//! | `set_start_method`, forkserver | [`init`], [`Process::spawn_fn`] | a fork where that is safe; else the *launcher* forks, a process without threads |
+//! | `join(timeout)`, then look | [`Process::join_timeout`] | gives the handle back: a timeout cannot be overlooked |
+//! | `exitcode`, `terminate`, `kill`, `sentinel` | the same | how it ended is known to any number of joiners; nothing stays a zombie |
+//! | `current_process`, `parent_process`, `active_children` | [`current_process`], [`parent_process`], [`active_children`] | |
+//! | `cpu_count` | [`cpu_count`], [`available_cores`] | the second knows affinity, cpuset and quota, and counts physical cores |
+//! | `Pipe` | [`pipe()`], [`duplex`] | typed; the end is seen without closing copies, and a peer that died is named |
+//! | `connection.wait` | [`wait()`] | |
+//! | `Connection.send_bytes`, `Listener`, `Client` | [`BytesConn`], [`Listener`], [`connect`] | a handshake has a time limit; nothing is unpickled |
+//! | `Queue`, `SimpleQueue` | [`queue()`], [`Queue`] | `put` returns when the value is there: no thread, no `join_thread`, `empty` is true to its name; bounded |
+//! | `JoinableQueue`, `task_done` | [`Consumer::lease`], [`Leased::ack`] | what a dead consumer had in hand comes again, marked with its attempt |
+//! | none | [`Shutdown`], the end of `for value in &consumer` | no sentinels |
+//! | `Lock`, `RLock` | [`Lock`], [`ReentrantLock`], [`Mutex`], [`ReentrantMutex`] | released by a guard, by nobody else; an owner's death is told to the next |
+//! | `Semaphore`, `BoundedSemaphore` | [`Semaphore`] | permits of the dead come back |
+//! | `Condition`, `Event`, `Barrier` | [`Condvar`], [`Event`], [`Barrier`] | a dead sleeper keeps nobody waiting |
+//! | `Value`, `Array` | [`Value`], [`Array`] | `update` and `fetch_add` lose nothing; parts of an array without a lock |
+//! | `shared_memory`, `ShareableList` | [`SharedMemory`], [`Blob`], [`SharedBlob`] | a name says whose it is: a dead one's is taken over, nobody else's is deleted |
+//! | `Pool` | [`Pool`] | one worker per physical core; a task whose worker died says so, or is [tried again](Retry) |
+//! | `initializer=` with state | [`PoolBuilder::build_with`] | may capture, and keeps a value in each worker |
+//! | `AsyncResult`, `Future` | [`AsyncResult`] | can be cancelled; a callback harms nobody |
+//! | `Manager` | [`Manager`] | compare-and-exchange; what a dead client held is freed; values, not code, on the wire |
+//! | `log_to_stderr` | [`log_to_stderr`] | lines are whole |
+//! | `atexit` | [`at_exit`], [`exit`] | not inherited |
+//!
+//! # What goes from one process to another
+//!
+//! A [`Message`]: numbers, arrays, tuples, `Option`, `Result`, structs made by [`pod!`]; anything that serde can write in a [`Serde`]; the
+//! objects of this module themselves. Large data goes by handle, in a [`Blob`].
+//!
+//! # Who holds what
+//!
+//! All processes that descend from the one that called [`init`] share one memory. Each object in it counts, per process, who holds it. What
+//! the work of a [`Process::spawn`] has captured is the child's from then on; all else stays the parent's. When a process ends, however it
+//! does, the launcher gives back what it held, undoes what it had begun, and wakes those who may have waited for it.
+//!
+//! # What is not promised
+//!
+//! If the launcher itself is killed, processes can be forked but not launched, and nothing is given back any more: whoever waits for one
+//! that dies then waits for ever. A value that was being sent when its sender was killed, and holds an object, keeps that until the program
+//! ends. A stopped process (SIGSTOP) is not dead: others wait for it. A family has at most 253 processes besides its first at a time, and
+//! [`Pool`] tasks must not capture anything, which is seen when the program is built (not by `cargo check`).
 
 #[allow(unsafe_code)]
 mod arena;
@@ -35,8 +79,9 @@ mod passing;
 mod permits;
 mod pipe;
 mod pool;
-#[allow(unsafe_code)]
 mod process;
+#[allow(unsafe_code)]
+mod process_builder;
 mod queue;
 mod raw_lock;
 #[allow(unsafe_code)]
@@ -84,7 +129,8 @@ pub use pool::{
     AsyncResult, IMap, IMapUnordered, MapBuilder, MapError, Pool, PoolBuilder, PoolStats, Retry, TaskError, TypedPool,
     WorkerContext, WorkerInfo, task_attempt,
 };
-pub use process::{Process, ProcessBuilder};
+pub use process::Process;
+pub use process_builder::ProcessBuilder;
 pub use queue::{Consumer, Iter, Leased, Producer, Queue, Shutdown, queue};
 pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
 pub use semaphore::{Overflow, Permit, Semaphore};

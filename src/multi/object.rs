@@ -129,7 +129,18 @@ impl Object {
 
     /// One holder less.
     fn release(self, member: usize, role: Role) {
-        let before = self.header().counts[member].sub(role.one());
+        let counts = &self.header().counts[member];
+        let mut before = counts.get();
+        loop {
+            // A handle that came into a child otherwise than by its work (in a static, say) was never counted there.
+            if role.of(before) == 0 {
+                return;
+            }
+            match counts.replace(before, before - role.one()) {
+                Ok(()) => break,
+                Err(found) => before = found,
+            }
+        }
         if role.of(before) == 1 {
             self.look(role, 0);
         }
@@ -227,7 +238,7 @@ impl Handle {
 }
 
 impl Handle {
-    /// As [`Self::receive`], of what may be garbage: `None` if no object of that kind, number and role is on its way. So nobody can have
+    /// Takes an object out of a message that may be garbage: `None` if no object of that kind, number and role is on its way. So nobody can have
     /// a handle that was not sent, whatever bytes were received.
     pub(super) fn try_receive(kind: Kind, object: Object, role: Role) -> Option<Self> {
         let (found, _) = family::join().ok()?.arena.find(object.block)?;

@@ -84,8 +84,9 @@ pub enum SharedMemoryError {
 /// ```
 /// use pinring::multi::SharedMemory;
 ///
-/// let made = SharedMemory::create("pinring-doc-example", 1024)?;
-/// let found = SharedMemory::attach("pinring-doc-example")?;
+/// let name = format!("measurements-{}", std::process::id());
+/// let made = SharedMemory::create(&name, 1024)?;
+/// let found = SharedMemory::attach(&name)?;
 /// made.write(10, b"hello")?;
 /// let mut bytes = [0; 5];
 /// found.read(10, &mut bytes)?;

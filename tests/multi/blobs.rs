@@ -21,8 +21,9 @@ pub(crate) const CASES: &[Case] = &[
     ("a72_what_was_not_sent_cannot_be_received", a72_forged),
 ];
 
+/// Not the name that each case is looked for afterwards by: these would be found by cases of another run at the same time.
 fn name(of: &str) -> String {
-    format!("pinring-test-{of}-{}", std::process::id())
+    format!("multi-test-{of}-{}", std::process::id())
 }
 
 fn a71() {

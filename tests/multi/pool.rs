@@ -76,12 +76,15 @@ fn a76() {
         let result = pool.apply_async(|n: i64| if n % 4 == 0 { panic!("four") } else { n }, n).unwrap();
         result.then(move |result| {
             let counter = if result.is_ok() { good } else { bad };
+            // ORDER(test.pool): counters of the test, all of these.
             counter.fetch_add(1, Ordering::SeqCst);
         });
     }
+    // ORDER(test.pool): as above.
     while good.load(Ordering::SeqCst) + bad.load(Ordering::SeqCst) < 20 {
         std::thread::sleep(MS);
     }
+    // ORDER(test.pool): as above.
     assert_eq!((good.load(Ordering::SeqCst), bad.load(Ordering::SeqCst)), (15, 5));
 }
 
@@ -193,10 +196,12 @@ static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 fn a83() {
     let pool = Pool::builder().processes(2).init(|context| {
+        // ORDER(test.pool): a counter of the test.
         STARTED.fetch_add(1 + 10 * context.incarnation as usize, Ordering::SeqCst);
         Ok(())
     });
     let pool = pool.build().unwrap();
+    // ORDER(test.pool): as above.
     let started = |_: u32| STARTED.load(Ordering::SeqCst) as u64;
     assert_eq!(pool.map_with(started, 0..20).chunk_size(NonZeroUsize::MIN).collect().unwrap(), [11; 20]);
     let pid = pool.workers()[0].pid;

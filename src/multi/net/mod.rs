@@ -1,6 +1,6 @@
 //! Authenticated connections that carry messages of bytes: between processes, and between machines.
 //!
-//! A [`Listener`] waits at an [`Addr`]; [`connect`] reaches it. Both ends prove that they have the same [`AuthKey`] before either
+//! A [`Listener`] waits at an [`Addr`]; [`connect()`] reaches it. Both ends prove that they have the same [`AuthKey`] before either
 //! uses a byte of the other. What follows is neither encrypted nor signed: over a network that others share, lead it through a tunnel.
 
 mod addr;

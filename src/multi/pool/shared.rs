@@ -1,6 +1,5 @@
 //! What a pool and the results of its tasks have in common, and the pool's owner's part of its workers' lives.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cells::{Cells, MOST, Phase, TaskId};
@@ -19,7 +18,7 @@ use crate::multi::member::{BOUND, LAUNCHED, REVIVE, State};
 use crate::multi::message::{Message, Writer};
 use crate::multi::object::{Handle, Object};
 use crate::multi::queue::{Consumer, Producer, Shutdown, queue};
-use crate::prim::Ordering;
+use crate::prim::{AtomicU32, Ordering};
 
 /// A worker's place in the family.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +37,8 @@ pub(super) struct Shared {
     /// So that there is a consumer even while no worker lives.
     _consumer: Consumer<u64>,
     workers: Vec<Worker>,
-    closed: AtomicBool,
+    /// 1: no more tasks are taken.
+    closed: AtomicU32,
     cancelled: Mutex<u64>,
     pub(super) retry: Retry,
     /// Memory of the last map, for the next.
@@ -64,7 +64,7 @@ impl Shared {
             tasks,
             _consumer: consumer,
             workers: Vec::new(),
-            closed: AtomicBool::new(false),
+            closed: AtomicU32::new(0),
             cancelled: Mutex::new(0),
             retry: builder.retry,
             room: Mutex::new(None),
@@ -139,7 +139,7 @@ impl Shared {
         argument: &A,
     ) -> Result<AsyncResult<R>, TaskError> {
         // ORDER(multi.pool.closed): Relaxed; one who closes and one who submits at the same time have no order.
-        if self.closed.load(Ordering::Relaxed) || self.has_ended() {
+        if self.closed.load(Ordering::Relaxed) != 0 || self.has_ended() {
             return Err(self.why_ended());
         }
         let task = self
@@ -185,7 +185,7 @@ impl Shared {
 
     pub(super) fn close(&self) {
         // ORDER(multi.pool.closed): Relaxed, see `submit`.
-        self.closed.store(true, Ordering::Relaxed);
+        self.closed.store(1, Ordering::Relaxed);
         self.tasks.shutdown(Shutdown::Drain);
     }
 

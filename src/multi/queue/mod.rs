@@ -3,23 +3,25 @@
 //! `put` returns when the value is in shared memory: there is no thread behind it that could lose it, and nothing is left to be flushed
 //! at the end of a process.
 
+mod core;
 mod ends;
 mod lease;
 #[allow(unsafe_code)]
 mod slots;
 
 use std::io;
-use std::marker::PhantomData;
 use std::time::Duration;
 
+use core::{CONSUMER, PRODUCER};
+pub(super) use core::{Core, bereave, role_is_gone};
 pub use lease::Leased;
-use slots::{Claim, NO_CONSUMER, NO_PRODUCER, Phase, Slots};
+use slots::{Claim, Phase};
 
 use super::arena::Kind;
-use super::bell::{Bell, Limit};
-use super::error::{GetError, PutError, TooLarge};
-use super::message::{Message, Reader, Writer};
-use super::object::{Handle, Object, Role};
+use super::bell::Limit;
+use super::error::{GetError, PutError};
+use super::message::Message;
+use super::object::Object;
 
 /// How a queue is shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,200 +74,6 @@ pub fn queue<T: Message>(capacity: usize) -> io::Result<(Producer<T>, Consumer<T
     let producer = Core::create(Kind::Queue, capacity)?;
     let consumer = producer.other(CONSUMER);
     Ok((Producer { core: producer }, Consumer { core: consumer }))
-}
-
-const PRODUCER: Role = Role::First;
-const CONSUMER: Role = Role::Second;
-
-/// What both ends of a queue (or of a pipe) have.
-pub(super) struct Core<T> {
-    handle: Handle,
-    slots: Slots,
-    value: PhantomData<fn(T) -> T>,
-}
-
-impl<T> std::fmt::Debug for Core<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Core").field("block", &self.handle.object().block.0).finish_non_exhaustive()
-    }
-}
-
-impl<T: Message> Core<T> {
-    /// A new queue, held as by a producer.
-    pub(super) fn create(kind: Kind, capacity: usize) -> io::Result<Self> {
-        let too_large =
-            || io::Error::new(io::ErrorKind::InvalidInput, format!("a queue of {capacity} values cannot be made"));
-        let places = u32::try_from(capacity).ok().and_then(u32::checked_next_power_of_two).filter(|_| capacity > 0);
-        let places = places.ok_or_else(too_large)?;
-        let size = u32::try_from(T::SLOT).map_err(|_| too_large())?;
-        let bytes = Slots::bytes(places as usize, T::SLOT).ok_or_else(too_large)?;
-        let handle = Handle::create(kind, bytes, PRODUCER, |object| Slots::set_up(object, places, size))?;
-        Ok(Self { slots: Slots::of(handle.object()), handle, value: PhantomData })
-    }
-
-    /// An end of a queue that somebody else is known to hold as long as this call takes.
-    fn join(object: Object, role: Role) -> Self {
-        let handle = Handle::join(object, role);
-        Self { slots: Slots::of(object), handle, value: PhantomData }
-    }
-
-    /// An end of a queue for values of this size, by its handle.
-    fn adopt(handle: Handle) -> Option<Self> {
-        let slots = Slots::of(handle.object());
-        (slots.size() == T::SLOT).then_some(Self { slots, handle, value: PhantomData })
-    }
-
-    fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    /// Another end of it.
-    pub(super) fn other(&self, role: Role) -> Self {
-        Self { handle: self.handle.another(role), slots: self.slots, value: PhantomData }
-    }
-
-    fn refuses(&self) -> bool {
-        self.slots.head.shut.get() != 0 || self.slots.head.gone.get() & NO_CONSUMER != 0
-    }
-
-    pub(super) fn try_put(&self, value: T) -> Result<(), PutError<T>> {
-        if self.refuses() {
-            return Err(PutError::Closed(value));
-        }
-        match self.slots.try_claim() {
-            Some(claim) => self.fill(claim, value),
-            None => Err(PutError::Full(value)),
-        }
-    }
-
-    fn fill(&self, mut claim: Claim, value: T) -> Result<(), PutError<T>> {
-        let mut out = Writer::new(claim.bytes_mut());
-        match value.encode(&mut out) {
-            Ok(()) => {
-                let len = out.len();
-                value.sent();
-                self.slots.publish(&claim, len);
-                Ok(())
-            }
-            Err(too_large) => {
-                self.slots.give_up(&claim);
-                Err(PutError::TooLarge(value, TooLarge { slot: T::SLOT, ..too_large }))
-            }
-        }
-    }
-
-    pub(super) fn put(&self, value: T, limit: Limit) -> Result<(), PutError<T>> {
-        match self.try_put(value) {
-            Err(PutError::Full(value)) => {
-                let mut value = Some(value);
-                let put =
-                    self.slots.head.emptied.wait(limit, || match value.take().map(|value| self.try_put(value))? {
-                        Err(PutError::Full(back)) => {
-                            value = Some(back);
-                            None
-                        }
-                        other => Some(other),
-                    });
-                match (put, value) {
-                    (Some(put), _) => put,
-                    (None, Some(value)) => Err(PutError::Timeout(value)),
-                    (None, None) => Ok(()),
-                }
-            }
-            other => other,
-        }
-    }
-
-    /// Takes a value, or says why there is none.
-    fn try_take(&self) -> Result<Claim, GetError> {
-        if self.slots.head.shut.get() == 2 {
-            return Err(GetError::Closed);
-        }
-        // Before the look: what was put before the last producer went is there.
-        let over = self.slots.is_over();
-        match self.slots.try_take() {
-            Some(claim) => Ok(claim),
-            None if over && !self.slots.may_have() => Err(GetError::Closed),
-            None => Err(GetError::Empty),
-        }
-    }
-
-    fn take(&self, limit: Limit) -> Result<Claim, GetError> {
-        match self.try_take() {
-            Err(GetError::Empty) => {}
-            other => return other,
-        }
-        let taken = self.slots.head.filled.wait(limit, || match self.try_take() {
-            Err(GetError::Empty) => None,
-            other => Some(other),
-        });
-        taken.unwrap_or(Err(GetError::Timeout))
-    }
-
-    fn read(&self, claim: &Claim) -> Result<T, GetError> {
-        let value = T::decode(&mut Reader::new(claim.bytes()));
-        self.slots.finish(claim);
-        Ok(value?)
-    }
-
-    pub(super) fn try_get(&self) -> Result<T, GetError> {
-        self.try_take().and_then(|claim| self.read(&claim))
-    }
-
-    pub(super) fn get(&self, limit: Limit) -> Result<T, GetError> {
-        self.take(limit).and_then(|claim| self.read(&claim))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.slots.count(&[Phase::Full, Phase::Returned])
-    }
-
-    /// Whether a get would not have to wait.
-    pub(super) fn is_ready(&self) -> bool {
-        self.len() > 0 || (self.slots.is_over() && !self.slots.may_have())
-    }
-
-    /// Rung when that may have changed.
-    pub(super) fn bell(&self) -> &'static Bell {
-        &self.slots.head.filled
-    }
-
-    /// The pid of the process whose death took the last producer.
-    pub(super) fn dead_producer(&self) -> Option<u32> {
-        Some(self.slots.head.dead[0].get()).filter(|pid| *pid != 0)
-    }
-
-    fn shut(&self, how: u32) {
-        self.slots.head.shut.raise(how);
-        self.slots.ring_all();
-    }
-
-    /// The last consumer takes what is left with it: a value may hold something that is shared.
-    pub(super) fn drain_if_last(&self) {
-        if !super::object::is_bequeathing() && self.handle.object().holders(CONSUMER) == 1 {
-            while self.try_get().is_ok() {}
-        }
-    }
-}
-
-/// The sweep's part: what a dead member had begun.
-pub(super) fn bereave(object: Object, dead: usize) {
-    Slots::of(object).bereave(dead);
-}
-
-/// The last holder of a role has gone; `pid` of who died with it, or 0.
-pub(super) fn role_is_gone(object: Object, pid: u32) {
-    let head: &slots::Head = object.body();
-    for (role, bit, place) in [(PRODUCER, NO_PRODUCER, 0), (CONSUMER, NO_CONSUMER, 1)] {
-        if object.holders(role) == 0 && head.gone.get() & bit == 0 {
-            head.dead[place].set(pid);
-            let mut gone = head.gone.get();
-            while let Err(found) = head.gone.replace(gone, gone | bit) {
-                gone = found;
-            }
-        }
-    }
-    Slots::of(object).ring_all();
 }
 
 impl<T: Message> Producer<T> {
@@ -342,9 +150,7 @@ impl<T: Message> Producer<T> {
     /// Has `put` put something into a queue that somebody else is known to hold as long as this call takes. It does not count as a
     /// producer.
     pub(super) fn lend(object: Object, put: impl FnOnce(&Self)) {
-        let producer = std::mem::ManuallyDrop::new(Self {
-            core: Core { slots: Slots::of(object), handle: Handle::assume(object, PRODUCER), value: PhantomData },
-        });
+        let producer = std::mem::ManuallyDrop::new(Self { core: Core::assume(object) });
         put(&producer);
     }
 }
@@ -449,7 +255,7 @@ impl<T: Message> Consumer<T> {
 
     /// The block it lies in.
     pub(super) fn block(&self) -> u32 {
-        self.core.handle.object().block.0
+        self.core.handle().object().block.0
     }
 
     /// An end of a queue that somebody else is known to hold as long as this call takes.

@@ -1,0 +1,173 @@
+//! How a process is to be, and its start.
+
+use std::io;
+
+use super::bell::Limit;
+use super::child;
+use super::cpu::Core;
+use super::error::{SpawnError, TooLarge};
+use super::family;
+use super::launcher::Request;
+use super::member::{ANSWER, BOUND, DAEMON, LAUNCHED, Member, State};
+use super::message::{Message, Reader, Writer};
+use super::no_size::conjure;
+use super::object::bequeath;
+use super::process::Process;
+use crate::sys::affinity;
+use crate::sys::fork::{Side, fork, own_pid};
+use crate::sys::pidfd::PidFd;
+
+/// How a process is to be: made by [`Process::builder`].
+#[derive(Clone, Debug, Default)]
+pub struct ProcessBuilder {
+    name: Option<String>,
+    daemon: bool,
+    bound: bool,
+    core: Option<Core>,
+    stdin_null: bool,
+}
+
+impl ProcessBuilder {
+    /// Names it; else it is `Process-1`, `Process-2`, its children `Process-1:1`.
+    pub fn name(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
+
+    /// A daemon is ended when its handle is dropped or its parent ends, and can have no children.
+    pub fn daemon(self, daemon: bool) -> Self {
+        Self { daemon, ..self }
+    }
+
+    /// It is killed when its parent ends, however that ends.
+    pub fn die_with_parent(self, bound: bool) -> Self {
+        Self { bound, ..self }
+    }
+
+    /// Pins it to a core.
+    pub fn core(self, core: Core) -> Self {
+        Self { core: Some(core), ..self }
+    }
+
+    /// It finds the standard input empty, as in Python; else it shares its parent's.
+    pub fn stdin_null(self) -> Self {
+        Self { stdin_null: true, ..self }
+    }
+
+    fn reserve(&self, flags: u32) -> Result<(usize, &'static Member), SpawnError> {
+        family::join()?;
+        let own = family::member(family::me());
+        if own.is(DAEMON) {
+            return Err(SpawnError::DaemonMayNotHaveChildren(own.name()));
+        }
+        let daemon = if self.daemon { DAEMON | BOUND } else { 0 };
+        let bound = if self.bound { BOUND } else { 0 };
+        family::reserve(flags | daemon | bound, self.name.as_deref())
+    }
+
+    /// As [`Process::spawn`].
+    ///
+    /// # Errors
+    /// As [`Process::spawn`].
+    pub fn spawn<R: Message>(self, work: impl FnOnce() -> R + Send + 'static) -> Result<Process<R>, SpawnError> {
+        family::refuse_threads()?;
+        let (place, member) = self.reserve(0)?;
+        child::flush();
+        let parent = own_pid();
+        // SAFETY: no other threads, as just counted.
+        match unsafe { fork() } {
+            Err(error) => {
+                member.set_state(State::Free);
+                Err(error.into())
+            }
+            Ok(Side::Child) => child::forked(place, parent, move || {
+                self.settle();
+                work()
+            }),
+            Ok(Side::Parent(pid)) => {
+                member.pid.set(pid.unsigned_abs());
+                member.set_state(State::Running);
+                let pidfd = PidFd::open(pid);
+                // Without the launcher nobody gives back what it holds when it is killed; it can work all the same.
+                let _ = family::ask(Request::Watch, place);
+                bequeath(place, work);
+                member.released.set(1);
+                member.news.ring_all();
+                Ok(Process::new(place, member, pidfd?, false))
+            }
+        }
+    }
+
+    /// In the child: what concerns it alone.
+    fn settle(&self) {
+        let name = || family::member(family::me()).name();
+        if let Some(Err(error)) = self.core.map(|core| affinity::pin_to(core.cpu)) {
+            crate::sys::stderr::say(&format!(
+                "[{}] cannot be pinned to {:?}: {error}; it runs anywhere",
+                name(),
+                self.core
+            ));
+        }
+        if let Some(Err(error)) = self.stdin_null.then(crate::sys::fd::empty_stdin) {
+            crate::sys::stderr::say(&format!("[{}] cannot close its standard input: {error}", name()));
+        }
+    }
+
+    /// As [`Process::spawn_fn`].
+    ///
+    /// # Errors
+    /// As [`Process::spawn_fn`].
+    pub fn spawn_fn<A: Message, R: Message, F>(self, work: F, argument: A) -> Result<Process<R>, SpawnError>
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+    {
+        const { assert!(size_of::<F>() == 0, "what spawn_fn calls must not capture anything; pass data as the argument") }
+        let _ = work;
+        let (place, member) = self.reserve(LAUNCHED)?;
+        let mut bytes = [0; ANSWER];
+        let mut out = Writer::new(&mut bytes);
+        let core = self.core.map_or(0, |core| core.cpu as u64 + 1) | u64::from(self.stdin_null) << 32;
+        let shim: fn(usize, &mut Writer<'_>) -> Result<(), TooLarge> = call::<A, R, F>;
+        if let Err(error) = argument.encode(&mut out) {
+            member.set_state(State::Free);
+            return Err(error.into());
+        }
+        let len = out.len();
+        child::write_answer(place, &bytes[..len]);
+        for (word, value) in member.job.iter().zip([shim as usize as u64, len as u64, core]) {
+            word.set(value);
+        }
+        if let Err(error) = family::ask(Request::Start, place) {
+            member.set_state(State::Free);
+            return Err(error);
+        }
+        member.news.wait(Limit::NEVER, || (member.state() != State::Reserved).then_some(()));
+        if member.state() == State::Ended {
+            // There was no fork, and this is what the system said to it.
+            let error = member.status().map_or(0, |status| status.exitcode());
+            member.set_state(State::Free);
+            return Err(io::Error::from_raw_os_error(error).into());
+        }
+        // It waits for us, so the number is still its.
+        let pidfd = PidFd::open(i32::try_from(member.pid.get()).unwrap_or(0));
+        argument.sent();
+        drop(argument);
+        member.released.set(1);
+        member.news.ring_all();
+        Ok(Process::new(place, member, pidfd?, true))
+    }
+}
+
+/// In a launched child: calls the function with its argument.
+fn call<A: Message, R: Message, F: Fn(A) -> R + Copy>(place: usize, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+    let member = family::member(place);
+    let settings = member.job[2].get();
+    let cpu = usize::try_from(settings & 0xffff_ffff).unwrap_or(0);
+    let core = cpu.checked_sub(1).map(|cpu| Core { cpu });
+    ProcessBuilder { core, stdin_null: settings >> 32 != 0, ..ProcessBuilder::default() }.settle();
+    let bytes = child::read_answer(place, usize::try_from(member.job[1].get()).unwrap_or(0));
+    // SAFETY: whoever asked for this had one.
+    let work: F = unsafe { conjure() };
+    let argument = A::decode(&mut Reader::new(&bytes)).unwrap_or_else(|error| panic!("the argument: {error}"));
+    let value = work(argument);
+    value.encode(out).map(|()| value.sent())
+}

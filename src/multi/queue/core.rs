@@ -1,0 +1,210 @@
+//! What both ends of a queue, or of a pipe, have: putting and getting by the queue's places.
+
+use std::io;
+use std::marker::PhantomData;
+
+use super::slots::{self, Claim, NO_CONSUMER, NO_PRODUCER, Phase, Slots};
+use crate::multi::arena::Kind;
+use crate::multi::bell::{Bell, Limit};
+use crate::multi::error::{GetError, PutError, TooLarge};
+use crate::multi::message::{Message, Reader, Writer};
+use crate::multi::object::{Handle, Object, Role};
+
+pub(super) const PRODUCER: Role = Role::First;
+pub(super) const CONSUMER: Role = Role::Second;
+
+/// What both ends of a queue (or of a pipe) have.
+pub(in crate::multi) struct Core<T> {
+    handle: Handle,
+    pub(super) slots: Slots,
+    value: PhantomData<fn(T) -> T>,
+}
+
+impl<T> std::fmt::Debug for Core<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("block", &self.handle.object().block.0).finish_non_exhaustive()
+    }
+}
+
+impl<T: Message> Core<T> {
+    /// A new queue, held as by a producer.
+    pub(in crate::multi) fn create(kind: Kind, capacity: usize) -> io::Result<Self> {
+        let too_large =
+            || io::Error::new(io::ErrorKind::InvalidInput, format!("a queue of {capacity} values cannot be made"));
+        let places = u32::try_from(capacity).ok().and_then(u32::checked_next_power_of_two).filter(|_| capacity > 0);
+        let places = places.ok_or_else(too_large)?;
+        let size = u32::try_from(T::SLOT).map_err(|_| too_large())?;
+        let bytes = Slots::bytes(places as usize, T::SLOT).ok_or_else(too_large)?;
+        let handle = Handle::create(kind, bytes, PRODUCER, |object| Slots::set_up(object, places, size))?;
+        Ok(Self { slots: Slots::of(handle.object()), handle, value: PhantomData })
+    }
+
+    /// An end of a queue that somebody else is known to hold as long as this call takes.
+    pub(super) fn join(object: Object, role: Role) -> Self {
+        let handle = Handle::join(object, role);
+        Self { slots: Slots::of(object), handle, value: PhantomData }
+    }
+
+    /// An end that does not count as one: it must not be dropped.
+    pub(super) fn assume(object: Object) -> Self {
+        Self { slots: Slots::of(object), handle: Handle::assume(object, PRODUCER), value: PhantomData }
+    }
+
+    /// An end of a queue for values of this size, by its handle.
+    pub(super) fn adopt(handle: Handle) -> Option<Self> {
+        let slots = Slots::of(handle.object());
+        (slots.size() == T::SLOT).then_some(Self { slots, handle, value: PhantomData })
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Another end of it.
+    pub(in crate::multi) fn other(&self, role: Role) -> Self {
+        Self { handle: self.handle.another(role), slots: self.slots, value: PhantomData }
+    }
+
+    pub(super) fn refuses(&self) -> bool {
+        self.slots.head.shut.get() != 0 || self.slots.head.gone.get() & NO_CONSUMER != 0
+    }
+
+    pub(in crate::multi) fn try_put(&self, value: T) -> Result<(), PutError<T>> {
+        if self.refuses() {
+            return Err(PutError::Closed(value));
+        }
+        match self.slots.try_claim() {
+            Some(claim) => self.fill(claim, value),
+            None => Err(PutError::Full(value)),
+        }
+    }
+
+    pub(super) fn fill(&self, mut claim: Claim, value: T) -> Result<(), PutError<T>> {
+        let mut out = Writer::new(claim.bytes_mut());
+        match value.encode(&mut out) {
+            Ok(()) => {
+                let len = out.len();
+                value.sent();
+                self.slots.publish(&claim, len);
+                Ok(())
+            }
+            Err(too_large) => {
+                self.slots.give_up(&claim);
+                Err(PutError::TooLarge(value, TooLarge { slot: T::SLOT, ..too_large }))
+            }
+        }
+    }
+
+    pub(in crate::multi) fn put(&self, value: T, limit: Limit) -> Result<(), PutError<T>> {
+        match self.try_put(value) {
+            Err(PutError::Full(value)) => {
+                let mut value = Some(value);
+                let put =
+                    self.slots.head.emptied.wait(limit, || match value.take().map(|value| self.try_put(value))? {
+                        Err(PutError::Full(back)) => {
+                            value = Some(back);
+                            None
+                        }
+                        other => Some(other),
+                    });
+                match (put, value) {
+                    (Some(put), _) => put,
+                    (None, Some(value)) => Err(PutError::Timeout(value)),
+                    (None, None) => Ok(()),
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Takes a value, or says why there is none.
+    pub(super) fn try_take(&self) -> Result<Claim, GetError> {
+        if self.slots.head.shut.get() == 2 {
+            return Err(GetError::Closed);
+        }
+        // Before the look: what was put before the last producer went is there.
+        let over = self.slots.is_over();
+        match self.slots.try_take() {
+            Some(claim) => Ok(claim),
+            None if over && !self.slots.may_have() => Err(GetError::Closed),
+            None => Err(GetError::Empty),
+        }
+    }
+
+    pub(super) fn take(&self, limit: Limit) -> Result<Claim, GetError> {
+        match self.try_take() {
+            Err(GetError::Empty) => {}
+            other => return other,
+        }
+        let taken = self.slots.head.filled.wait(limit, || match self.try_take() {
+            Err(GetError::Empty) => None,
+            other => Some(other),
+        });
+        taken.unwrap_or(Err(GetError::Timeout))
+    }
+
+    pub(super) fn read(&self, claim: &Claim) -> Result<T, GetError> {
+        let value = T::decode(&mut Reader::new(claim.bytes()));
+        self.slots.finish(claim);
+        Ok(value?)
+    }
+
+    pub(in crate::multi) fn try_get(&self) -> Result<T, GetError> {
+        self.try_take().and_then(|claim| self.read(&claim))
+    }
+
+    pub(in crate::multi) fn get(&self, limit: Limit) -> Result<T, GetError> {
+        self.take(limit).and_then(|claim| self.read(&claim))
+    }
+
+    pub(in crate::multi) fn len(&self) -> usize {
+        self.slots.count(&[Phase::Full, Phase::Returned])
+    }
+
+    /// Whether a get would not have to wait.
+    pub(in crate::multi) fn is_ready(&self) -> bool {
+        self.len() > 0 || (self.slots.is_over() && !self.slots.may_have())
+    }
+
+    /// Rung when that may have changed.
+    pub(in crate::multi) fn bell(&self) -> &'static Bell {
+        &self.slots.head.filled
+    }
+
+    /// The pid of the process whose death took the last producer.
+    pub(in crate::multi) fn dead_producer(&self) -> Option<u32> {
+        Some(self.slots.head.dead[0].get()).filter(|pid| *pid != 0)
+    }
+
+    pub(super) fn shut(&self, how: u32) {
+        self.slots.head.shut.raise(how);
+        self.slots.ring_all();
+    }
+
+    /// The last consumer takes what is left with it: a value may hold something that is shared.
+    pub(in crate::multi) fn drain_if_last(&self) {
+        if !crate::multi::object::is_bequeathing() && self.handle.object().holders(CONSUMER) == 1 {
+            while self.try_get().is_ok() {}
+        }
+    }
+}
+
+/// The sweep's part: what a dead member had begun.
+pub(in crate::multi) fn bereave(object: Object, dead: usize) {
+    Slots::of(object).bereave(dead);
+}
+
+/// The last holder of a role has gone; `pid` of who died with it, or 0.
+pub(in crate::multi) fn role_is_gone(object: Object, pid: u32) {
+    let head: &slots::Head = object.body();
+    for (role, bit, place) in [(PRODUCER, NO_PRODUCER, 0), (CONSUMER, NO_CONSUMER, 1)] {
+        if object.holders(role) == 0 && head.gone.get() & bit == 0 {
+            head.dead[place].set(pid);
+            let mut gone = head.gone.get();
+            while let Err(found) = head.gone.replace(gone, gone | bit) {
+                gone = found;
+            }
+        }
+    }
+    Slots::of(object).ring_all();
+}
