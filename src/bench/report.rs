@@ -29,6 +29,8 @@ pub struct Machine {
     pub model: String,
     /// The kernel's release.
     pub kernel: String,
+    /// What others had it do before we began: its load average over a minute.
+    pub load: f64,
 }
 
 /// All that a run has found out.
@@ -84,6 +86,7 @@ impl Machine {
             cores: crate::multi::available_cores().len(),
             model: model.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned()),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            load: read("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
         }
     }
 }
@@ -123,6 +126,7 @@ impl Report {
             "cores": self.machine.cores,
             "model": self.machine.model,
             "kernel": self.machine.kernel,
+            "load": self.machine.load,
             "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
         })
     }

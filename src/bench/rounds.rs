@@ -15,8 +15,8 @@ pub struct Settings {
     pub quick: bool,
     /// Whom to compare with.
     pub python: Option<Python>,
-    /// Only the operations with this in their key or name.
-    pub only: Option<String>,
+    /// Only the operations with one of these in their key or name; all if there are none.
+    pub only: Vec<String>,
 }
 
 /// How far it is.
@@ -46,11 +46,11 @@ pub struct BenchError {
 /// If an operation fails here. Where one fails in Python the report says so.
 pub fn measure(settings: &Settings, mut progress: impl FnMut(Progress)) -> Result<Report, BenchError> {
     init().map_err(|error| BenchError { row: "start", source: error.into() })?;
+    // Before we make load ourselves.
+    let machine = Machine::look();
     let rounds = if settings.quick { QUICK_ROUNDS } else { ROUNDS };
-    let wanted = |row: &&Row| {
-        let part = settings.only.as_deref().unwrap_or_default();
-        row.key.contains(part) || row.name.contains(part)
-    };
+    let has = |row: &Row, part: &String| row.key.contains(part) || row.name.contains(part);
+    let wanted = |row: &&Row| settings.only.is_empty() || settings.only.iter().any(|part| has(row, part));
     let mut rows: Vec<Measured> = ROWS.iter().filter(wanted).map(Measured::new).collect();
     for round in 1..=rounds {
         for measured in &mut rows {
@@ -65,7 +65,7 @@ pub fn measure(settings: &Settings, mut progress: impl FnMut(Progress)) -> Resul
             }
         }
     }
-    Ok(Report { machine: Machine::look(), python: settings.python.clone(), rounds, quick: settings.quick, rows })
+    Ok(Report { machine, python: settings.python.clone(), rounds, quick: settings.quick, rows })
 }
 
 fn ours(measured: &mut Measured, settings: &Settings) -> Result<(), BenchError> {

@@ -321,9 +321,9 @@ pub(super) struct MultiArguments {
     /// Do not compare with Python
     #[arg(long)]
     pub(super) no_python: bool,
-    /// Only what has TEXT in its name
+    /// Only what has TEXT in its name; may be said several times
     #[arg(long, value_name = "TEXT")]
-    pub(super) only: Option<String>,
+    pub(super) only: Vec<String>,
 }
 
 #[derive(Args, Debug)]

@@ -96,6 +96,12 @@ fn caveats(report: &Report, unwanted: bool) -> Vec<String> {
     if !report.is_optimised() {
         sentences.push("THIS IS A DEBUG BUILD: our times are many times too long. Build with --release.".to_owned());
     }
+    if report.machine.load > 0.3 {
+        let load = report.machine.load;
+        sentences.push(format!(
+            "The machine had other work when this began (load {load}): what needs several cores is too slow."
+        ));
+    }
     if report.quick {
         sentences.push("Quick: few rounds of few operations; single numbers may be off by a half.".to_owned());
     }
