@@ -14,7 +14,7 @@
 //! F5 supervisor control multi
 //! F6 serial sensor codec
 //! F7 pipeline source stage sink
-//! F8 config dash demo doctor cli
+//! F8 config dash demo doctor bench cli
 //! ```
 //!
 //! Files that may contain `unsafe`:
@@ -34,6 +34,8 @@
 /// Views a node's state as the words it is made of.
 pub use bytemuck;
 
+#[cfg(feature = "cli")]
+pub mod bench;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod codec;

@@ -140,6 +140,9 @@ pub(super) enum Verb {
     /// that does not accept the configuration changes nothing.
     #[command(after_help = "Example:\n  pinring upgrade ./pinring-new")]
     Upgrade(UpgradeArguments),
+    /// Measure what operations cost on this machine
+    #[command(after_help = "Examples:\n  pinring bench multi\n  pinring bench multi --quick --only queue")]
+    Bench(BenchArguments),
     /// Print the systemd unit that runs a configuration as a service
     ///
     /// With readiness, watchdog, descriptors kept over a restart, an unprivileged user, and as few rights as serial ports and real-time
@@ -289,6 +292,38 @@ pub(super) struct DoctorArguments {
     /// have them. The longer, the rarer the delays it sees.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(super) latency: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct BenchArguments {
+    /// What
+    #[command(subcommand)]
+    pub(super) what: BenchWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BenchWhat {
+    /// Processes, queues, pipes, locks and pools, beside Python's multiprocessing
+    ///
+    /// The tutorials' comparison (a sum computed normally, by threads and by processes), then what one operation costs. Where python3
+    /// is found the same is done there, round by round, and the table has the medians of both and their ratio.
+    Multi(MultiArguments),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct MultiArguments {
+    /// For machines, with all samples
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Fewer rounds of fewer operations
+    #[arg(long)]
+    pub(super) quick: bool,
+    /// Do not compare with Python
+    #[arg(long)]
+    pub(super) no_python: bool,
+    /// Only what has TEXT in its name
+    #[arg(long, value_name = "TEXT")]
+    pub(super) only: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod ask;
+mod bench;
 mod bytes;
 mod check;
 mod columns;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Verb::Send(send) => ask::send(&send),
         Verb::Upgrade(upgrade) => ask::upgrade(&upgrade),
         Verb::Doctor(doctor) => doctor::run(&doctor),
+        Verb::Bench(bench) => bench::run(&bench),
         Verb::Install(install) => show(|out| install::print_unit(&install, out)),
         Verb::Completions { shell } => show(|out| generate::completions(shell, out)),
         Verb::Man => show(generate::man),

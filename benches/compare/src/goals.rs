@@ -2,16 +2,22 @@
 
 use crate::Results;
 
-/// Whether a ratio must be at least or at most the bound.
-enum Bound {
+/// What must be at least or at most the bound.
+pub enum Bound {
+    /// Ours / theirs.
     AtLeast(f64),
+    /// Ours / theirs.
     AtMost(f64),
+    /// Theirs / ours, of times: how many times faster.
+    Faster(f64),
+    /// Ours, as it is.
+    Under(f64),
 }
 
-use Bound::{AtLeast, AtMost};
+use Bound::{AtLeast, AtMost, Faster, Under};
 
 /// Figure, ours, bound, theirs (the best of them counts).
-type Goal = (&'static str, &'static str, Bound, &'static [&'static str]);
+pub type Goal = (&'static str, &'static str, Bound, &'static [&'static str]);
 
 const STREAM: &str = "stream, 64 B, M msg/s";
 const BATCHES: &str = "stream in batches of 32, 64 B, M msg/s";
@@ -22,7 +28,7 @@ const ASLEEP: &str = "round trip, asleep, 64 B, p50 ns";
 const FAN_IN: &str = "4 producers -> 1 consumer, 64 B, M msg/s";
 const STEP: &str = "32 messages taken and given on, 64 B, ns a message";
 
-const GOALS: &[Goal] = &[
+pub const RINGS: &[Goal] = &[
     (STREAM, "pinring", AtLeast(3.5), &["rtrb"]),
     (STREAM, "pinring", AtLeast(4.0), &["disruptor"]),
     (STREAM, "pinring", AtLeast(100.0), &["iceoryx2"]),
@@ -44,21 +50,30 @@ const GOALS: &[Goal] = &[
     (STEP, "pinring step, with state", AtMost(1.5), &["pinring, pop and push alone"]),
 ];
 
+impl Bound {
+    /// The ratio, and whether it is as it must be.
+    fn judge(&self, own: f64, other: f64) -> (f64, bool) {
+        match self {
+            AtLeast(bound) => (own / other, own / other >= *bound),
+            AtMost(bound) => (own / other, own / other <= *bound),
+            Faster(bound) => (other / own, other / own >= *bound),
+            Under(bound) => (own, own <= *bound),
+        }
+    }
+}
+
 /// Prints each goal with its ratio and a mark. Returns how many were missed.
-pub fn print(results: &Results) -> usize {
+pub fn print(goals: &[Goal], results: &Results) -> usize {
     println!("\ngoals");
     let mut missed = 0;
-    for (figure, ours, bound, theirs) in GOALS {
+    for (figure, ours, bound, theirs) in goals {
         let value = |case: &str| results.median(figure, case);
         let better = |one: f64, other: f64| if figure.contains("M msg/s") { one.max(other) } else { one.min(other) };
-        let other = theirs.iter().filter_map(|case| value(case)).reduce(better);
+        let other = theirs.iter().filter_map(|case| value(case)).filter(|value| value.is_finite()).reduce(better);
+        let other = other.or_else(|| matches!(bound, Under(_)).then_some(1.0));
         let (mark, ratio) = match (value(ours), other) {
             (Some(own), Some(other)) => {
-                let ratio = own / other;
-                let reached = match bound {
-                    AtLeast(bound) => ratio >= *bound,
-                    AtMost(bound) => ratio <= *bound,
-                };
+                let (ratio, reached) = bound.judge(own, other);
                 missed += usize::from(!reached);
                 (if reached { "ok    " } else { "MISSED" }, format!("{ratio:7.2}"))
             }
@@ -66,7 +81,8 @@ pub fn print(results: &Results) -> usize {
         };
         let (sign, bound) = match bound {
             AtLeast(bound) => (">=", bound),
-            AtMost(bound) => ("<=", bound),
+            Faster(bound) => ("faster >=", bound),
+            AtMost(bound) | Under(bound) => ("<=", bound),
         };
         println!("  {mark} {ratio}  ({sign} {bound:6.2})  {figure}: {ours} / {}", theirs.join(" | "));
     }

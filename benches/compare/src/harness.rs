@@ -22,6 +22,17 @@ pub fn pin(core: usize) {
     }
 }
 
+/// Lets the calling thread run on both cores again.
+pub fn unpin() {
+    // SAFETY: plain integers and a set on our stack.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(0, &mut set);
+        libc::CPU_SET(1, &mut set);
+        libc::sched_setaffinity(0, size_of_val(&set), &set);
+    }
+}
+
 /// A word that both ends see, whatever they run in.
 pub fn shared_word() -> &'static AtomicU32 {
     let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;

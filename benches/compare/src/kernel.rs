@@ -45,7 +45,7 @@ fn seqpacket() -> Way2 {
     fds
 }
 
-fn close(fds: &[i32]) {
+pub fn close(fds: &[i32]) {
     for fd in fds {
         // SAFETY: ours, and not used again.
         unsafe { libc::close(*fd) };
@@ -149,14 +149,14 @@ pub fn mq_trip(count: u64) -> [f64; 2] {
     result
 }
 
-fn ring(fd: i32) {
+pub fn ring(fd: i32) {
     // SAFETY: reads eight bytes.
     assert_eq!(unsafe { libc::write(fd, (&raw const ONE).cast(), 8) }, 8);
 }
 
 static ONE: u64 = 1;
 
-fn hear(fd: i32) {
+pub fn hear(fd: i32) {
     let mut count = 0u64;
     // SAFETY: writes eight bytes.
     assert_eq!(unsafe { libc::read(fd, (&raw mut count).cast(), 8) }, 8);
@@ -173,14 +173,14 @@ pub fn eventfd_trip(count: u64) -> [f64; 2] {
     result
 }
 
-fn post(word: &AtomicU32, number: u64) {
+pub fn post(word: &AtomicU32, number: u64) {
     // ORDER(bench.futex): SeqCst; the syscall behind it costs more.
     word.store(number as u32 + 1, Ordering::SeqCst);
     // SAFETY: the address is only a name.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
 }
 
-fn wait(word: &AtomicU32, number: u64) {
+pub fn wait(word: &AtomicU32, number: u64) {
     // ORDER(bench.futex): SeqCst; the syscall behind it costs more.
     while word.load(Ordering::SeqCst) != number as u32 + 1 {
         // SAFETY: the word outlives the call.

@@ -2,7 +2,7 @@
 //!
 //! `pinring-compare [--rounds N] [--only PART] [--json]`. Pins to cores 0 and 1. Absolute values move with the machine: compare within
 //! a run. Exit code 1: a goal was missed. `pinring-compare scaling` shows how cost grows with size, depth and lanes;
-//! `pinring-compare count N` sends N messages in batches of 32 within one thread, for a counter of instructions.
+//! `pinring-compare multi` does the same with `pinring::multi`; `pinring-compare count N` sends N messages in batches of 32 within one thread, for a counter of instructions.
 
 mod fan_in;
 mod goals;
@@ -11,6 +11,7 @@ mod iceoryx;
 mod kernel;
 mod limits;
 mod message;
+mod multi;
 mod pinring;
 mod rivals;
 mod scaling;
@@ -55,6 +56,7 @@ const FEW: u64 = 100_000;
 const TRIPS: u64 = 20_000;
 const SLEEPS: u64 = 2_000;
 
+#[macro_export]
 macro_rules! cases {
     ($($figures:expr => { $($name:literal: $run:expr),* $(,)? })*) => {
         vec![$($(Case { figures: $figures, name: $name, run: || ($run).into_samples() }),*),*]
@@ -186,6 +188,13 @@ fn print(results: &Results) {
     }
 }
 
+/// For machines.
+fn print_json(results: &Results) {
+    for (figure, name, samples) in &results.0 {
+        println!("{{\"figure\":\"{figure}\",\"case\":\"{name}\",\"samples\":{samples:?}}}");
+    }
+}
+
 /// Push and pop in batches of 32, in place, in one thread.
 fn count(messages: u64) -> std::process::ExitCode {
     let (mut tx, mut rx) = ::pinring::ring::channel::<[u64; 8]>(1024).expect("memory");
@@ -215,6 +224,10 @@ fn main() -> std::process::ExitCode {
         |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
     let rounds: usize = after("--rounds").map_or(11, |rounds| rounds.parse().expect("--rounds takes a number"));
     let only = after("--only").cloned().unwrap_or_default();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    if arguments.first().is_some_and(|first| first == "multi") {
+        return multi::run(rounds, &only, json);
+    }
     let wanted = |case: &Case| case.figures.iter().any(|figure| format!("{figure}: {}", case.name).contains(&only));
     let mut cases: Vec<Case> = streams().into_iter().chain(trips()).filter(wanted).collect();
     // First in order, so that the tables are, too.
@@ -229,13 +242,11 @@ fn main() -> std::process::ExitCode {
         cases.shuffle(&mut rand::rng());
     }
     eprintln!("\r{:<100}", "");
-    if arguments.iter().any(|argument| argument == "--json") {
-        for (figure, name, samples) in &results.0 {
-            println!("{{\"figure\":\"{figure}\",\"case\":\"{name}\",\"samples\":{samples:?}}}");
-        }
+    if json {
+        print_json(&results);
         return std::process::ExitCode::SUCCESS;
     }
     println!("medians of {rounds} rounds");
     print(&results);
-    std::process::ExitCode::from(u8::from(goals::print(&results) > 0))
+    std::process::ExitCode::from(u8::from(goals::print(goals::RINGS, &results) > 0))
 }
