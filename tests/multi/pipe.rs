@@ -200,8 +200,8 @@ fn a36() {
 }
 
 fn killed_peer() {
-    for round in 0..50 {
-        let (sender, receiver) = pipe::<u32>().unwrap();
+    for round in 0..crate::repeats() {
+        let (sender, receiver) = pipe::<u64>().unwrap();
         let child = Process::spawn(move || {
             for n in 0.. {
                 sender.send(n).unwrap();

@@ -290,10 +290,10 @@ fn map_and_deaths() {
         }
     }
     // Killed from outside, at any moment.
-    for round in 0..20u64 {
+    for round in 0..crate::repeats() {
         let pids: Vec<u32> = pool.workers().iter().map(|worker| worker.pid).collect();
         let killer = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_micros(300 * round));
+            std::thread::sleep(Duration::from_micros(300 * (round % 20)));
             let _ =
                 nix::sys::signal::kill(nix::unistd::Pid::from_raw(pids[0] as i32), nix::sys::signal::Signal::SIGKILL);
         });

@@ -246,7 +246,7 @@ fn random(seed: &mut u64) -> u64 {
 /// Consumers that are killed while they get lose at most what they got: what they said they had, everybody else gets the rest once.
 fn killed_consumer() {
     let mut seed = std::process::id() as u64 | 1;
-    for _ in 0..50 {
+    for _ in 0..crate::repeats() {
         let (producer, consumer) = queue::<u64>(64).unwrap();
         let (report, said) = queue::<u64>(1 << 16).unwrap();
         let theirs = consumer.clone();
@@ -272,7 +272,7 @@ fn killed_consumer() {
 
 fn killed_lease() {
     let mut seed = std::process::id() as u64 | 1;
-    for _ in 0..50 {
+    for _ in 0..crate::repeats() {
         let (producer, consumer) = queue::<u64>(16).unwrap();
         let (report, said) = queue::<u64>(1 << 12).unwrap();
         let worker = |time: Duration| {
@@ -303,7 +303,7 @@ fn killed_lease() {
 
 fn killed_producer() {
     let mut seed = std::process::id() as u64 | 1;
-    for _ in 0..50 {
+    for _ in 0..crate::repeats() {
         let (producer, consumer) = queue::<[u64; 64]>(8).unwrap();
         let theirs = producer.clone();
         let victim = Process::spawn(move || {

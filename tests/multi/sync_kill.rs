@@ -24,7 +24,6 @@ pub(crate) const CASES: &[Case] = &[
     ("kill_who_updates_a_value", value),
 ];
 
-const TIMES: u64 = 60;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A time below a millisecond, another in each round, the same in each run.
@@ -42,7 +41,7 @@ fn kill(child: Process) {
 }
 
 fn mutex() {
-    for round in 0..TIMES {
+    for round in 0..crate::repeats() {
         let mutex = Mutex::new(0u64).unwrap();
         let theirs = mutex.clone();
         let child = Process::spawn(move || {
@@ -92,7 +91,7 @@ fn contended_mutex() {
         Process::spawn(move || contend(&theirs)).unwrap()
     };
     let mut children: Vec<Process> = (0..3).map(|_| spawn()).collect();
-    for round in 0..TIMES * 4 {
+    for round in 0..crate::repeats() * 4 {
         sleep(delay(round));
         kill(children.remove(0));
         children.push(spawn());
@@ -112,7 +111,7 @@ fn contended_mutex() {
 
 fn reentrant() {
     let mutex = ReentrantMutex::new(0u64).unwrap();
-    for round in 0..TIMES {
+    for round in 0..crate::repeats() {
         let theirs = mutex.clone();
         let child = Process::spawn(move || {
             let (_first, second) = (theirs.lock().unwrap(), theirs.lock().unwrap());
@@ -134,7 +133,7 @@ fn reentrant() {
 
 fn permits() {
     let semaphore = Semaphore::bounded(3, 3).unwrap();
-    for round in 0..TIMES * 2 {
+    for round in 0..crate::repeats() * 2 {
         let children: Vec<Process> = (0..3)
             .map(|_| {
                 let theirs = semaphore.clone();
@@ -156,7 +155,7 @@ fn permits() {
         drop(all);
     }
     // One that waits gets what the dead held.
-    for round in 0..TIMES {
+    for round in 0..crate::repeats() {
         let holder = {
             let theirs = semaphore.clone();
             Process::spawn(move || {
@@ -175,7 +174,7 @@ fn permits() {
 }
 
 fn condition() {
-    for round in 0..TIMES {
+    for round in 0..crate::repeats() {
         let (mutex, condvar, woken) = (Mutex::new(0u32).unwrap(), Condvar::new().unwrap(), Value::new(0u32).unwrap());
         let mut children: Vec<Process> = (0..3)
             .map(|_| {
@@ -214,7 +213,7 @@ fn condition() {
 }
 
 fn notified() {
-    for round in 0..TIMES {
+    for round in 0..crate::repeats() {
         let (mutex, condvar, woken) = (Mutex::new(0u32).unwrap(), Condvar::new().unwrap(), Value::new(0u32).unwrap());
         let mut children: Vec<Process> = Vec::new();
         for n in 1..=3 {
@@ -244,7 +243,7 @@ fn notified() {
 
 fn action() {
     let barrier = Barrier::with_action(NonZeroUsize::new(2).unwrap(), || sleep(100 * SECOND)).unwrap();
-    for round in 0..TIMES {
+    for round in 0..crate::repeats() {
         let theirs = barrier.clone();
         let waiter = Process::spawn(move || match theirs.wait() {
             Err(BarrierError::PartyDied(pid)) => pid,
@@ -267,7 +266,7 @@ fn action() {
 
 fn barrier() {
     let barrier = Barrier::new(NonZeroUsize::new(3).unwrap()).unwrap();
-    for round in 0..TIMES {
+    for round in 0..crate::repeats() {
         let theirs = barrier.clone();
         let victim = Process::spawn(move || {
             let _ = theirs.wait();
@@ -305,7 +304,7 @@ fn barrier() {
 
 fn event() {
     let event = Event::new().unwrap();
-    for round in 0..TIMES {
+    for round in 0..crate::repeats() {
         let children: Vec<Process> = (0..2)
             .map(|_| {
                 let theirs = event.clone();
@@ -323,7 +322,7 @@ fn event() {
 
 fn value() {
     let (large, small) = (Value::new([0u64; 16]).unwrap(), Value::new(0u64).unwrap());
-    for round in 0..TIMES * 2 {
+    for round in 0..crate::repeats() * 2 {
         let theirs = (large.clone(), small.clone());
         let child = Process::spawn(move || {
             loop {
