@@ -49,7 +49,8 @@ pub mod demo;
 #[cfg(feature = "cli")]
 pub mod doctor;
 pub mod message;
-#[cfg(not(loom))]
+// Without shared memory it cannot be tried, and both have none.
+#[cfg(not(any(loom, miri)))]
 pub mod multi;
 pub mod pipeline;
 pub mod prim;

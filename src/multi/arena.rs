@@ -7,7 +7,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
 use super::word::{Word32, Word64};
@@ -71,6 +71,8 @@ enum Entry {
     Claimed(u16),
     /// The head of a block of so many units. The tag tells it from another that lay there before.
     Live(Kind, u16, u32),
+    /// The same, looked at by the sweep: it must not be freed now.
+    Pinned(Kind, u16, u32),
     /// The head of a block that this member is freeing.
     Freeing(u16, u32),
 }
@@ -81,6 +83,7 @@ impl Entry {
             Self::Free => 0,
             Self::Claimed(member) => 1 | u64::from(member) << 16,
             Self::Live(kind, tag, len) => 2 | (kind as u64) << 8 | u64::from(tag) << 16 | u64::from(len) << 32,
+            Self::Pinned(kind, tag, len) => Self::Live(kind, tag, len).pack() + 2,
             Self::Freeing(member, len) => 3 | u64::from(member) << 16 | u64::from(len) << 32,
         }
     }
@@ -92,6 +95,7 @@ impl Entry {
             (1, _) => Self::Claimed(whose),
             (2, Some(kind)) => Self::Live(kind, whose, len),
             (3, _) => Self::Freeing(whose, len),
+            (4, Some(kind)) => Self::Pinned(kind, whose, len),
             _ => Self::Free,
         }
     }
@@ -144,6 +148,11 @@ impl Arena {
         let mapping = Mapping::of(&fd, NonZeroUsize::new(size).ok_or(io::ErrorKind::InvalidInput)?)?;
         mapping.leave_out_of_core_files();
         Ok(Self { mapping, fd, units: u32::try_from(size / UNIT).map_err(io::Error::other)? })
+    }
+
+    /// The memory itself, which all members keep.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 
     fn table_units(&self) -> u32 {
@@ -241,7 +250,7 @@ impl Arena {
             let Some((unit, other)) = taken else { return Some(start) };
             self.release(start, unit);
             start = match Entry::unpack(other) {
-                Entry::Live(_, _, len) | Entry::Freeing(_, len) => unit + len.max(1),
+                Entry::Live(_, _, len) | Entry::Pinned(_, _, len) | Entry::Freeing(_, len) => unit + len.max(1),
                 _ => unit + 1,
             };
         }
@@ -276,7 +285,7 @@ impl Arena {
     /// What a block holds, and its bytes; `None` if there is none (any more).
     pub(super) fn find(&'static self, block: BlockId) -> Option<(Kind, usize)> {
         match (block.0 >= self.first() && block.0 < self.units).then(|| self.look(block.0))? {
-            Entry::Live(kind, _, len) => Some((kind, len as usize * UNIT)),
+            Entry::Live(kind, _, len) | Entry::Pinned(kind, _, len) => Some((kind, len as usize * UNIT)),
             _ => None,
         }
     }
@@ -288,15 +297,29 @@ impl Arena {
             while unit < self.root().top.get().min(self.units) {
                 let (at, entry) = (unit, self.look(unit));
                 unit += match entry {
-                    Entry::Live(_, _, len) | Entry::Freeing(_, len) => len.max(1),
+                    Entry::Live(_, _, len) | Entry::Pinned(_, _, len) | Entry::Freeing(_, len) => len.max(1),
                     _ => 1,
                 };
-                if let Entry::Live(kind, ..) = entry {
+                if let Entry::Live(kind, ..) | Entry::Pinned(kind, ..) = entry {
                     return Some((BlockId(at), kind));
                 }
             }
             None
         })
+    }
+
+    /// Keeps a block from being freed as long as the sweep looks at it; false if there is none any more.
+    pub(super) fn pin(&'static self, block: BlockId) -> bool {
+        let found = self.look(block.0);
+        let Entry::Live(kind, tag, len) = found else { return false };
+        self.entry(block.0).replace(found.pack(), Entry::Pinned(kind, tag, len).pack()).is_ok()
+    }
+
+    /// Ends [`Self::pin`]. Who wanted to free the block meanwhile has left that to us.
+    pub(super) fn unpin(&'static self, block: BlockId) {
+        if let Entry::Pinned(kind, tag, len) = self.look(block.0) {
+            self.entry(block.0).set(Entry::Live(kind, tag, len).pack());
+        }
     }
 
     /// How many units are taken, for who looks whether something was left behind.
@@ -319,7 +342,7 @@ impl Arena {
                     self.finish_freeing(member, unit, len);
                     unit += len.max(1);
                 }
-                Entry::Live(_, _, len) | Entry::Freeing(_, len) => unit += len.max(1),
+                Entry::Live(_, _, len) | Entry::Pinned(_, _, len) | Entry::Freeing(_, len) => unit += len.max(1),
                 _ => unit += 1,
             }
         }

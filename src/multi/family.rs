@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::OnceLock;
 
 use super::arena::{Arena, MEMBERS};
@@ -181,9 +181,9 @@ pub(super) fn ask(request: launcher::Request, place: usize) -> Result<(), SpawnE
     }
 }
 
-/// The line to the launcher, which all members keep.
-pub(super) fn requests() -> BorrowedFd<'static> {
-    get().requests.as_fd()
+/// What all members keep: the line to the launcher, and the memory.
+pub(super) fn descriptors() -> [RawFd; 2] {
+    [get().requests.as_fd().as_raw_fd(), get().arena.descriptor().as_raw_fd()]
 }
 
 /// Refuses if other threads exist. One that has just been joined may still be on its way out of the kernel: it gets a moment.

@@ -1,7 +1,7 @@
 //! The launcher: a process without threads, forked first of all, that starts others where a fork would not be safe, sees every member of
 //! the family end, and gives back what the dead held.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use super::arena::{BlockId, MEMBERS};
 use super::child;
@@ -80,6 +80,14 @@ fn prepare(requests: &Channel) -> std::io::Result<Epoll> {
     // What ends the program ends it by its own hand: the launcher stays until the last member has gone.
     signal::ignore_stop_signals()?;
     prctl::set_name("pinring-launch")?;
+    // What the program had open when it began: the other ends must see it closed when the program closes it.
+    let [line, memory] = family::descriptors();
+    let keep = [line, memory, requests.as_fd().as_raw_fd()];
+    // SAFETY: the owners of all other descriptors are in frames that the launcher never returns to: it leaves through `_exit`.
+    #[allow(unsafe_code)]
+    unsafe {
+        fd::close_all_but(&keep)?;
+    }
     let epoll = Epoll::new()?;
     epoll.add(requests, REQUESTS)?;
     Ok(epoll)
@@ -147,7 +155,7 @@ impl Launcher<'_> {
 
     /// In a child: nothing of the launcher's is its.
     fn forget_everything(&mut self) {
-        let keep = [family::requests().as_raw_fd()];
+        let keep = family::descriptors();
         // SAFETY: the owners of all other descriptors are in frames that the child never returns to.
         #[allow(unsafe_code)]
         let _ = unsafe { fd::close_all_but(&keep) };

@@ -115,6 +115,11 @@ impl Object {
         }
     }
 
+    /// One holder more, of an object that nobody else knows yet.
+    pub(super) fn hold(self, role: Role) {
+        self.add(family::me(), role);
+    }
+
     fn add(self, member: usize, role: Role) {
         self.header().counts[member].add(role.one());
     }
@@ -142,17 +147,17 @@ impl Object {
             }
         }
         if role.of(before) == 1 {
-            self.look(role, 0);
+            self.look(role);
         }
     }
 
-    /// Sees whether the last holder of a role has gone (with the process `pid` that died, if it is not 0), or the last of all.
-    fn look(self, role: Role, pid: u32) {
+    /// Sees whether the last holder of a role has gone, or the last of all.
+    fn look(self, role: Role) {
         let kind = family::get().arena.find(self.block);
         if self.total(|counts| counts) == 0 {
             family::get().arena.free(family::me16(), self.block, self.generation);
         } else if let (0, Some((kind, _))) = (self.holders(role), kind) {
-            sweep::role_is_gone(kind, self, pid);
+            sweep::role_is_gone(kind, self, 0);
         }
     }
 
@@ -166,20 +171,16 @@ impl Object {
         role.of(self.header().counts[member].get()) != 0
     }
 
-    /// All that a dead member held is given back, by `me`.
-    pub(super) fn take_from_the_dead(self, me: usize, dead: usize) {
-        let header = self.header();
-        if header.counts[dead].get() == 0 {
-            return;
+    /// All that a dead member held is given back.
+    pub(super) fn take_from_the_dead(self, dead: usize) {
+        self.header().counts[dead].set(0);
+    }
+
+    /// Frees it if nobody holds it. By the sweep: the last holder does so itself, if it lives.
+    pub(super) fn free_if_unused(self, me: usize) {
+        if self.total(|counts| counts) == 0 {
+            family::get().arena.free(u16::try_from(me).unwrap_or(0), self.block, self.generation);
         }
-        // Ours for a moment, so that it is not freed under our hands.
-        self.add(me, Role::First);
-        self.add(me, Role::Second);
-        header.counts[dead].set(0);
-        header.counts[me].sub(Role::First.one() + Role::Second.one());
-        let pid = family::member(dead).pid.get();
-        self.look(Role::First, pid);
-        self.look(Role::Second, pid);
     }
 
     /// It goes into a message: held by nobody until that is received.

@@ -48,9 +48,8 @@ pub struct Connection<S: Message, R: Message> {
 /// # Errors
 /// If there is no memory for it.
 pub fn pipe<T: Message>() -> io::Result<(Sender<T>, Receiver<T>)> {
-    let core = Core::create(Kind::Pipe, CAPACITY)?;
-    let receiver = Receiver { core: core.other(Role::Second) };
-    Ok((Sender { core }, receiver))
+    let (sender, receiver) = Core::create(Kind::Pipe, CAPACITY)?;
+    Ok((Sender { core: sender }, Receiver { core: receiver }))
 }
 
 /// Makes a pipe in both directions.

@@ -13,12 +13,22 @@ pub(super) fn sweep(me: usize, dead: usize) {
     let number = |place: usize| u16::try_from(place).unwrap_or(0);
     arena.sweep(number(me), number(dead));
     for (block, kind) in arena.blocks() {
-        let object = Object::in_block(block);
-        // What it did not hold may be freed at any time: hands off.
-        if object.is_held_by(dead) {
-            bereave(kind, object, dead);
-            object.take_from_the_dead(me, dead);
+        // Freed by now, if not.
+        if !arena.pin(block) {
+            continue;
         }
+        let object = Object::in_block(block);
+        let held = object.is_held_by(dead);
+        if held {
+            bereave(kind, object, dead);
+            object.take_from_the_dead(dead);
+        }
+        // It may have died after it let go of an end, and before it saw that this was the last.
+        if held || matches!(kind, Kind::Queue | Kind::Pipe) {
+            role_is_gone(kind, object, if held { family::member(dead).pid.get() } else { 0 });
+        }
+        arena.unpin(block);
+        object.free_if_unused(me);
     }
 }
 

@@ -18,6 +18,7 @@ mod blobs;
 mod logging;
 mod memory;
 mod pipe;
+mod points;
 mod pool;
 mod process;
 mod queue;
@@ -54,6 +55,7 @@ fn cases() -> Vec<Case> {
         pool::CASES,
         logging::CASES,
         sync_kill::CASES,
+        points::CASES,
     ]
     .concat()
 }

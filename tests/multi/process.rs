@@ -36,6 +36,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_fork_with_threads_is_refused", fork_with_threads),
     ("a_killed_child_is_an_exit_without_a_value", killed),
     ("children_of_a_killed_parent_are_not_left_behind_if_bound", bound),
+    ("the_launcher_keeps_nothing_open", nothing_open),
     ("a_killed_launcher_is_an_error_and_no_hang", without_launcher),
 ];
 
@@ -360,6 +361,14 @@ fn bound() {
     while std::fs::read_to_string(&grandchild).is_ok_and(|stat| !stat.contains(") Z ")) {
         sleep(MS);
     }
+}
+
+fn nothing_open() {
+    let (read, write) = nix::unistd::pipe().unwrap();
+    // The launcher is forked now.
+    Process::spawn(|| {}).unwrap().join().unwrap();
+    drop(write);
+    assert_eq!(nix::unistd::read(&read, &mut [0; 1]), Ok(0), "the end is seen");
 }
 
 fn without_launcher() {

@@ -27,16 +27,22 @@ impl<T> std::fmt::Debug for Core<T> {
 }
 
 impl<T: Message> Core<T> {
-    /// A new queue, held as by a producer.
-    pub(in crate::multi) fn create(kind: Kind, capacity: usize) -> io::Result<Self> {
+    /// The ends of a new queue: a producer's and a consumer's.
+    pub(in crate::multi) fn create(kind: Kind, capacity: usize) -> io::Result<(Self, Self)> {
         let too_large =
             || io::Error::new(io::ErrorKind::InvalidInput, format!("a queue of {capacity} values cannot be made"));
         let places = u32::try_from(capacity).ok().and_then(u32::checked_next_power_of_two).filter(|_| capacity > 0);
         let places = places.ok_or_else(too_large)?;
         let size = u32::try_from(T::SLOT).map_err(|_| too_large())?;
         let bytes = Slots::bytes(places as usize, T::SLOT).ok_or_else(too_large)?;
-        let handle = Handle::create(kind, bytes, PRODUCER, |object| Slots::set_up(object, places, size))?;
-        Ok(Self { slots: Slots::of(handle.object()), handle, value: PhantomData })
+        // Held as both from the beginning: never shall the sweep see it without one.
+        let handle = Handle::create(kind, bytes, PRODUCER, |object| {
+            object.hold(CONSUMER);
+            Slots::set_up(object, places, size);
+        })?;
+        let slots = Slots::of(handle.object());
+        let consumer = Handle::assume(handle.object(), CONSUMER);
+        Ok((Self { slots, handle, value: PhantomData }, Self { slots, handle: consumer, value: PhantomData }))
     }
 
     /// An end of a queue that somebody else is known to hold as long as this call takes.

@@ -71,8 +71,7 @@ pub struct Queue<T: Message> {
 /// # Errors
 /// If there is no memory for it; InvalidInput for a capacity of 0.
 pub fn queue<T: Message>(capacity: usize) -> io::Result<(Producer<T>, Consumer<T>)> {
-    let producer = Core::create(Kind::Queue, capacity)?;
-    let consumer = producer.other(CONSUMER);
+    let (producer, consumer) = Core::create(Kind::Queue, capacity)?;
     Ok((Producer { core: producer }, Consumer { core: consumer }))
 }
 
