@@ -39,7 +39,9 @@ pub fn named(path: &Path) -> io::Result<OwnedFd> {
 /// What fstat(2) answered.
 pub fn identity(fd: impl AsFd) -> io::Result<(u64, u64)> {
     let stat = fstat(fd.as_fd())?;
-    Ok((stat.st_dev, stat.st_ino))
+    // Their widths differ between architectures.
+    #[allow(clippy::useless_conversion)]
+    Ok((stat.st_dev.into(), stat.st_ino.into()))
 }
 
 #[cfg(test)]
