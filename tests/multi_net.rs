@@ -334,6 +334,6 @@ fn main() -> std::process::ExitCode {
             garbage_before_the_handshake_costs_its_sender_the_connection_and_nobody_else,
             an_end_within_a_message_is_told_from_an_end_between_two,
         ],
-        20,
+        120,
     )
 }
