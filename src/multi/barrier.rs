@@ -10,8 +10,9 @@ use super::arena::Kind;
 use super::bell::Limit;
 use super::error::BarrierError;
 use super::family;
+use super::no_size::conjure;
 use super::object::{Handle, Object, Role};
-use super::passing::{Passed, passed_in_messages};
+use super::passing::passed_by_view;
 use super::rounds::{Comers, MOST, Outcome, Phase, Rounds};
 use super::word::Word64;
 
@@ -44,8 +45,8 @@ pub(super) fn bereave(object: Object, dead: usize) {
 }
 
 fn call<F: Fn() + Copy>() {
-    // SAFETY: `F` has no size, so nothing is read, and who made the barrier had one, which is Copy.
-    let action: F = unsafe { std::ptr::NonNull::dangling().read() };
+    // SAFETY: who made the barrier had one.
+    let action: F = unsafe { conjure() };
     action();
 }
 
@@ -201,16 +202,4 @@ impl fmt::Debug for Barrier {
     }
 }
 
-impl Passed for Barrier {
-    const KIND: Kind = Kind::Barrier;
-    const ROLE: Role = Role::First;
-
-    fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    fn adopt(handle: Handle) -> Option<Self> {
-        Some(Self { rounds: handle.object().body(), handle })
-    }
-}
-passed_in_messages!(Barrier);
+passed_by_view!(Barrier, rounds);

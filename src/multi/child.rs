@@ -4,14 +4,13 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::time::Duration;
 
 use super::bell::Limit;
 use super::error::TooLarge;
 use super::family;
 use super::logging;
 use super::member::{ANSWER, ANSWER_AT, Answer, BOUND, State};
-use super::message::{Message, Reader, Writer};
+use super::message::{Message, Reader, Writer, hand_over};
 use crate::sys::fork::{exit_now, own_pid, parent_pid};
 use crate::sys::{prctl, signal, stderr};
 
@@ -74,10 +73,7 @@ pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() 
         wait_for_release(place);
         if family::member(place).is(BOUND) { Ok(()) } else { prctl::live_on() }
     });
-    live(place, |out| {
-        let value = work();
-        value.encode(out).map(|()| value.sent())
-    })
+    live(place, |out| hand_over(&work(), out))
 }
 
 /// The life of a child forked by the launcher: `prepare` lets go of what is the launcher's.
@@ -197,9 +193,18 @@ pub(super) fn read_answer(place: usize, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Waits until the launcher has given back what the process that has ended held, if there is a launcher.
-pub(super) fn wait_for_burial(place: usize) {
+/// Waits until the launcher has given back what the process there held that has ended; false if it does not come to that in time, or ever:
+/// because there is no launcher any more.
+pub(super) fn wait_for_burial(place: usize, limit: Limit) -> bool {
     let member = family::member(place);
     let buried = || matches!(member.state(), State::Ended | State::Free).then_some(());
-    while member.news.wait(Limit::after(Duration::from_millis(200)), buried).is_none() && family::launcher_lives() {}
+    for slice in limit.slices() {
+        if member.news.wait(slice, buried).is_some() {
+            return true;
+        }
+        if !family::launcher_lives() {
+            return false;
+        }
+    }
+    false
 }

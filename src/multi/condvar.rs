@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::arena::Kind;
 use super::bell::Limit;
-use super::error::{LockError, LockResult};
+use super::error::LockResult;
 use super::mutex::MutexGuard;
 use super::object::{Handle, Role};
-use super::passing::{Passed, passed_in_messages};
+use super::passing::passed_by_view;
 use super::raw_lock::Patience;
 use super::waiting::Waiting;
 
@@ -60,7 +60,7 @@ impl Condvar {
     /// # Errors
     /// `OwnerDied`: the lock is held again, but what it guards may be half changed.
     pub fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
-        self.wait_until(guard, Limit::NEVER).map(|(guard, _)| guard).map_err(without_flag)
+        self.wait_until(guard, Limit::NEVER).map(|(guard, _)| guard).map_err(|error| error.map(|(guard, _)| guard))
     }
 
     /// As [`Self::wait`], at most so long; `true`: it was notified. The lock is held again in any case.
@@ -85,7 +85,9 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         condition: impl FnMut(&mut T) -> bool,
     ) -> LockResult<MutexGuard<'a, T>> {
-        self.watch(guard, Limit::NEVER, condition).map(|(guard, _)| guard).map_err(without_flag)
+        self.watch(guard, Limit::NEVER, condition)
+            .map(|(guard, _)| guard)
+            .map_err(|error| error.map(|(guard, _)| guard))
     }
 
     /// As [`Self::wait_while`], at most so long; `true`: the condition holds no longer, `false`: it still does.
@@ -137,13 +139,8 @@ impl Condvar {
             }
         };
         // The ticket ends after this: see `waiting`.
-        match MutexGuard::take(lock, data, Patience::FOR_EVER) {
-            Ok(guard) => Ok((guard, notified)),
-            Err(LockError::OwnerDied { guard, by }) => Err(LockError::OwnerDied { guard: (guard, notified), by }),
-            Err(LockError::WouldDeadlock) => Err(LockError::WouldDeadlock),
-            Err(LockError::Timeout) => Err(LockError::Timeout),
-            Err(LockError::WouldBlock) => Err(LockError::WouldBlock),
-        }
+        let again = MutexGuard::take(lock, data, Patience::FOR_EVER);
+        again.map(|guard| (guard, notified)).map_err(|error| error.map(|guard| (guard, notified)))
     }
 
     /// Wakes one that waits; without any nothing happens, and nothing is kept for who comes later.
@@ -164,31 +161,10 @@ impl Condvar {
     }
 }
 
-fn without_flag<G>(error: LockError<(G, bool)>) -> LockError<G> {
-    match error {
-        LockError::OwnerDied { guard: (guard, _), by } => LockError::OwnerDied { guard, by },
-        LockError::WouldDeadlock => LockError::WouldDeadlock,
-        LockError::Timeout => LockError::Timeout,
-        LockError::WouldBlock => LockError::WouldBlock,
-    }
-}
-
 impl fmt::Debug for Condvar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Condvar").finish_non_exhaustive()
     }
 }
 
-impl Passed for Condvar {
-    const KIND: Kind = Kind::Condvar;
-    const ROLE: Role = Role::First;
-
-    fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    fn adopt(handle: Handle) -> Option<Self> {
-        Some(Self { waiting: handle.object().body(), handle })
-    }
-}
-passed_in_messages!(Condvar);
+passed_by_view!(Condvar, waiting);

@@ -11,6 +11,19 @@ pub struct Core {
     pub cpu: usize,
 }
 
+impl Core {
+    /// As a number, in what tells a process how it is to start: 0 is none.
+    pub(super) fn pack(core: Option<Self>) -> u64 {
+        core.map_or(0, |core| core.cpu as u64 + 1)
+    }
+
+    /// The other way round; a number has 32 bits.
+    pub(super) fn unpack(number: u64) -> Option<Self> {
+        let cpu = usize::try_from(number & u64::from(u32::MAX)).ok()?.checked_sub(1)?;
+        Some(Self { cpu })
+    }
+}
+
 /// How many hardware threads the machine has, whoever may use them: Python's meaning. See [`available_cores`] for what is useful.
 #[doc(alias = "os.cpu_count")]
 pub fn cpu_count() -> NonZeroUsize {

@@ -242,6 +242,16 @@ pub enum LockError<G> {
 }
 
 impl<G> LockError<G> {
+    /// The same about another guard, which `to` makes of this one.
+    pub(super) fn map<H>(self, to: impl FnOnce(G) -> H) -> LockError<H> {
+        match self {
+            Self::OwnerDied { guard, by } => LockError::OwnerDied { guard: to(guard), by },
+            Self::WouldDeadlock => LockError::WouldDeadlock,
+            Self::Timeout => LockError::Timeout,
+            Self::WouldBlock => LockError::WouldBlock,
+        }
+    }
+
     /// The guard, if the lock is held in spite of the error.
     pub fn into_guard(self) -> Option<G> {
         match self {

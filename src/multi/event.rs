@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::arena::{Kind, Words};
 use super::bell::{Bell, Limit};
 use super::object::{Handle, Object, Role};
-use super::passing::{Passed, passed_in_messages};
+use super::passing::passed_by_view;
 use super::word::Word32;
 
 #[derive(Debug)]
@@ -110,16 +110,4 @@ impl fmt::Debug for Event {
     }
 }
 
-impl Passed for Event {
-    const KIND: Kind = Kind::Event;
-    const ROLE: Role = Role::First;
-
-    fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    fn adopt(handle: Handle) -> Option<Self> {
-        Some(Self { flag: handle.object().body(), handle })
-    }
-}
-passed_in_messages!(Event);
+passed_by_view!(Event, flag);

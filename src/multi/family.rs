@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::OnceLock;
 
 use super::arena::{Arena, MEMBERS};
+use super::bell::Limit;
 use super::error::SpawnError;
 use super::launcher;
 use super::member::{Member, State};
@@ -178,6 +179,21 @@ pub(super) fn ask(request: launcher::Request, place: usize) -> Result<(), SpawnE
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => get().requests.wait_for_room()?,
             Err(_) => return Err(SpawnError::LauncherGone),
         }
+    }
+}
+
+/// Has the launcher start the process of a place that was [reserved](reserve).
+///
+/// # Errors
+/// If it has gone, or there was no fork: the place is still the caller's.
+pub(super) fn start(place: usize) -> Result<(), SpawnError> {
+    ask(launcher::Request::Start, place)?;
+    let member = member(place);
+    member.news.wait(Limit::NEVER, || (member.state() != State::Reserved).then_some(()));
+    // Without a fork it has no pid, and its status is what the system said.
+    match (member.pid.get(), member.status()) {
+        (0, Some(status)) => Err(io::Error::from_raw_os_error(status.exitcode()).into()),
+        _ => Ok(()),
     }
 }
 

@@ -159,6 +159,12 @@ impl Member {
         }
     }
 
+    /// It holds what it is to hold: it may begin.
+    pub(super) fn release(&self) {
+        self.released.set(1);
+        self.news.ring_all();
+    }
+
     /// Another is about to be started in its place.
     pub(super) fn revive(&self) {
         self.restarts.add(1);

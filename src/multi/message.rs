@@ -226,6 +226,16 @@ impl<T: Serialize + DeserializeOwned + Send + 'static, const N: usize> Message f
     }
 }
 
+/// Writes a value that will be delivered if it fits: it is considered [sent](Message::sent) then.
+///
+/// # Errors
+/// If it does not fit.
+pub(super) fn hand_over<T: Message>(value: &T, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+    value.encode(out)?;
+    value.sent();
+    Ok(())
+}
+
 macro_rules! tuples {
     ($(($($part:ident $place:tt),+)),*) => { $(
         impl<$($part: Message),+> Message for ($($part,)+) {

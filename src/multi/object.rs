@@ -61,7 +61,7 @@ thread_local! {
 
 /// Whether what is dropped now lives on in a child.
 pub(super) fn is_bequeathing() -> bool {
-    HEIR.get() != 0
+    heir().is_some()
 }
 
 /// The child that inherits what is dropped now.
@@ -222,8 +222,7 @@ impl Handle {
 
     /// Another, in that role.
     pub(super) fn another(&self, role: Role) -> Self {
-        self.object.add(family::me(), role);
-        Self { object: self.object, role }
+        Self::join(self.object, role)
     }
 
     /// Another hold on what is known to be held by somebody else as long as this call takes.
@@ -236,9 +235,7 @@ impl Handle {
     pub(super) fn assume(object: Object, role: Role) -> Self {
         Self { object, role }
     }
-}
 
-impl Handle {
     /// Takes an object out of a message that may be garbage: `None` if no object of that kind, number and role is on its way. So nobody can have
     /// a handle that was not sent, whatever bytes were received.
     pub(super) fn try_receive(kind: Kind, object: Object, role: Role) -> Option<Self> {

@@ -58,3 +58,25 @@ macro_rules! passed_in_messages {
     };
 }
 pub(super) use passed_in_messages;
+
+/// Makes a message of something that is a handle, always in the first role, and beside it a view of the object's words. It is called as
+/// the object's kind is.
+macro_rules! passed_by_view {
+    ($name:ident, $view:ident) => {
+        impl $crate::multi::passing::Passed for $name {
+            const KIND: $crate::multi::arena::Kind = $crate::multi::arena::Kind::$name;
+            const ROLE: $crate::multi::object::Role = $crate::multi::object::Role::First;
+
+            fn handle(&self) -> &$crate::multi::object::Handle {
+                &self.handle
+            }
+
+            fn adopt(handle: $crate::multi::object::Handle) -> Option<Self> {
+                Some(Self { $view: handle.object().body(), handle })
+            }
+        }
+
+        $crate::multi::passing::passed_in_messages!($name);
+    };
+}
+pub(super) use passed_by_view;

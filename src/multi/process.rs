@@ -76,6 +76,11 @@ impl<R: Message> Process<R> {
         ProcessBuilder::default().spawn_fn(work, argument)
     }
 
+    pub(super) fn new(place: usize, member: &'static Member, pidfd: PidFd, launched: bool) -> Self {
+        let status = std::cell::Cell::new(None);
+        Self { place, generation: member.generation(), pidfd, launched, status, value: PhantomData }
+    }
+
     pub(super) fn member(&self) -> &'static Member {
         family::member(self.place)
     }
@@ -112,7 +117,7 @@ impl<R: Message> Process<R> {
                 member.set_status(ended.into());
             }
         } else {
-            child::wait_for_burial(self.place);
+            child::wait_for_burial(self.place, Limit::NEVER);
         }
         // Who is not its parent may come before that has looked.
         member.status().unwrap_or(if member.answer() == Answer::Value {
@@ -162,7 +167,7 @@ impl<R: Message> Process<R> {
             // An error cannot be mended by waiting less.
             let _ = self.pidfd.wait(limit.left()?);
         }
-        child::wait_for_burial(self.place);
+        child::wait_for_burial(self.place, Limit::NEVER);
         self.exit_status()
     }
 
@@ -249,12 +254,5 @@ impl<R: Message> Drop for Process<R> {
             let _ = wait::reap(self.raw_pid());
         }
         member.set_state(State::Free);
-    }
-}
-
-impl<R: Message> Process<R> {
-    pub(super) fn new(place: usize, member: &'static Member, pidfd: PidFd, launched: bool) -> Self {
-        let status = std::cell::Cell::new(None);
-        Self { place, generation: member.generation(), pidfd, launched, status, value: PhantomData }
     }
 }

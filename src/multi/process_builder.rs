@@ -1,21 +1,18 @@
 //! How a process is to be, and its start.
 
-use std::io;
-
-use super::bell::Limit;
 use super::child;
 use super::cpu::Core;
 use super::error::{SpawnError, TooLarge};
 use super::family;
 use super::launcher::Request;
 use super::member::{ANSWER, BOUND, DAEMON, LAUNCHED, Member, State};
-use super::message::{Message, Reader, Writer};
+use super::message::{Message, Reader, Writer, hand_over};
 use super::no_size::conjure;
 use super::object::bequeath;
 use super::process::Process;
-use crate::sys::affinity;
 use crate::sys::fork::{Side, fork, own_pid};
 use crate::sys::pidfd::PidFd;
+use crate::sys::{affinity, fd, stderr};
 
 /// How a process is to be: made by [`Process::builder`].
 #[derive(Clone, Debug, Default)]
@@ -90,8 +87,7 @@ impl ProcessBuilder {
                 // Without the launcher nobody gives back what it holds when it is killed; it can work all the same.
                 let _ = family::ask(Request::Watch, place);
                 bequeath(place, work);
-                member.released.set(1);
-                member.news.ring_all();
+                member.release();
                 Ok(Process::new(place, member, pidfd?, false))
             }
         }
@@ -101,14 +97,10 @@ impl ProcessBuilder {
     fn settle(&self) {
         let name = || family::member(family::me()).name();
         if let Some(Err(error)) = self.core.map(|core| affinity::pin_to(core.cpu)) {
-            crate::sys::stderr::say(&format!(
-                "[{}] cannot be pinned to {:?}: {error}; it runs anywhere",
-                name(),
-                self.core
-            ));
+            stderr::say(&format!("[{}] cannot be pinned to {:?}: {error}; it runs anywhere", name(), self.core));
         }
-        if let Some(Err(error)) = self.stdin_null.then(crate::sys::fd::empty_stdin) {
-            crate::sys::stderr::say(&format!("[{}] cannot close its standard input: {error}", name()));
+        if let Some(Err(error)) = self.stdin_null.then(fd::empty_stdin) {
+            stderr::say(&format!("[{}] cannot close its standard input: {error}", name()));
         }
     }
 
@@ -125,7 +117,7 @@ impl ProcessBuilder {
         let (place, member) = self.reserve(LAUNCHED)?;
         let mut bytes = [0; ANSWER];
         let mut out = Writer::new(&mut bytes);
-        let core = self.core.map_or(0, |core| core.cpu as u64 + 1) | u64::from(self.stdin_null) << 32;
+        let core = Core::pack(self.core) | u64::from(self.stdin_null) << 32;
         let shim: fn(usize, &mut Writer<'_>) -> Result<(), TooLarge> = call::<A, R, F>;
         if let Err(error) = argument.encode(&mut out) {
             member.set_state(State::Free);
@@ -136,23 +128,15 @@ impl ProcessBuilder {
         for (word, value) in member.job.iter().zip([shim as usize as u64, len as u64, core]) {
             word.set(value);
         }
-        if let Err(error) = family::ask(Request::Start, place) {
+        if let Err(error) = family::start(place) {
             member.set_state(State::Free);
             return Err(error);
-        }
-        member.news.wait(Limit::NEVER, || (member.state() != State::Reserved).then_some(()));
-        if member.state() == State::Ended {
-            // There was no fork, and this is what the system said to it.
-            let error = member.status().map_or(0, |status| status.exitcode());
-            member.set_state(State::Free);
-            return Err(io::Error::from_raw_os_error(error).into());
         }
         // It waits for us, so the number is still its.
         let pidfd = PidFd::open(i32::try_from(member.pid.get()).unwrap_or(0));
         argument.sent();
         drop(argument);
-        member.released.set(1);
-        member.news.ring_all();
+        member.release();
         Ok(Process::new(place, member, pidfd?, true))
     }
 }
@@ -161,13 +145,11 @@ impl ProcessBuilder {
 fn call<A: Message, R: Message, F: Fn(A) -> R + Copy>(place: usize, out: &mut Writer<'_>) -> Result<(), TooLarge> {
     let member = family::member(place);
     let settings = member.job[2].get();
-    let cpu = usize::try_from(settings & 0xffff_ffff).unwrap_or(0);
-    let core = cpu.checked_sub(1).map(|cpu| Core { cpu });
+    let core = Core::unpack(settings);
     ProcessBuilder { core, stdin_null: settings >> 32 != 0, ..ProcessBuilder::default() }.settle();
     let bytes = child::read_answer(place, usize::try_from(member.job[1].get()).unwrap_or(0));
     // SAFETY: whoever asked for this had one.
     let work: F = unsafe { conjure() };
     let argument = A::decode(&mut Reader::new(&bytes)).unwrap_or_else(|error| panic!("the argument: {error}"));
-    let value = work(argument);
-    value.encode(out).map(|()| value.sent())
+    hand_over(&work(argument), out)
 }

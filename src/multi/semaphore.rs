@@ -8,7 +8,7 @@ use super::arena::Kind;
 use super::bell::Limit;
 use super::family;
 use super::object::{Handle, Role};
-use super::passing::{Passed, passed_in_messages};
+use super::passing::passed_by_view;
 use super::permits::{Change, MOST, Permits};
 
 /// More was given back than a [`Semaphore`] can hold; nothing has changed.
@@ -126,19 +126,7 @@ impl fmt::Debug for Semaphore {
     }
 }
 
-impl Passed for Semaphore {
-    const KIND: Kind = Kind::Semaphore;
-    const ROLE: Role = Role::First;
-
-    fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    fn adopt(handle: Handle) -> Option<Self> {
-        Some(Self { permits: handle.object().body(), handle })
-    }
-}
-passed_in_messages!(Semaphore);
+passed_by_view!(Semaphore, permits);
 
 /// A permit, taken. Its end gives it back, and so does the end of its process.
 #[derive(Debug)]

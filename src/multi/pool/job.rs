@@ -12,7 +12,7 @@ use crate::multi::arena::{BlockId, Kind, Words};
 use crate::multi::child;
 use crate::multi::error::PanicInfo;
 use crate::multi::family;
-use crate::multi::message::{Message, Reader, Writer};
+use crate::multi::message::{Message, Reader, Writer, hand_over};
 use crate::multi::no_size::conjure;
 use crate::multi::object::{BODY, Handle, Object, Role};
 use crate::multi::word::Word32;
@@ -434,8 +434,7 @@ fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
                 Ok(argument) => {
                     let result = work(argument);
                     // SAFETY: as above.
-                    if result.encode(&mut Writer::new(unsafe { job.output(item) })).is_ok() {
-                        result.sent();
+                    if hand_over(&result, &mut Writer::new(unsafe { job.output(item) })).is_ok() {
                         continue;
                     }
                     item::TOO_LARGE

@@ -11,7 +11,7 @@ use super::task::{AsyncResult, TaskError};
 use super::{Pool, Retry, Shared};
 use crate::multi::bell::Limit;
 use crate::multi::error::{DecodeError, TooLarge};
-use crate::multi::message::{Message, Reader, Writer};
+use crate::multi::message::{Message, Reader, Writer, hand_over};
 
 /// Why a map has not all results.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,21 @@ pub struct MapError<R> {
     pub error: TaskError,
     /// The results there are, by place.
     pub completed: Vec<Option<R>>,
+}
+
+impl<R> MapError<R> {
+    /// All results, or the first reason why there are not all.
+    pub(super) fn gather(results: impl Iterator<Item = Result<R, TaskError>>) -> Result<Vec<R>, Self> {
+        let results: Vec<Result<R, TaskError>> = results.collect();
+        let first =
+            results.iter().enumerate().find_map(|(index, result)| Some((index, result.as_ref().err()?.clone())));
+        match first {
+            None => Ok(results.into_iter().filter_map(Result::ok).collect()),
+            Some((index, error)) => {
+                Err(Self { index, error, completed: results.into_iter().map(Result::ok).collect() })
+            }
+        }
+    }
 }
 
 impl<R> std::fmt::Display for MapError<R> {
@@ -79,15 +94,7 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<
         };
         match run.all() {
             Some(results) => Ok(results),
-            None => {
-                let results: Vec<Result<R, TaskError>> = run.each().collect();
-                let first = results
-                    .iter()
-                    .enumerate()
-                    .find_map(|(index, result)| Some((index, result.as_ref().err()?.clone())));
-                let (index, error) = first.unwrap_or((0, TaskError::Cancelled));
-                Err(MapError { index, error, completed: results.into_iter().map(Result::ok).collect() })
-            }
+            None => MapError::gather(run.each()),
         }
     }
 
@@ -169,12 +176,9 @@ impl Run {
             assert!(filled < self.job.items(), "there are more values than their iterator said");
             // SAFETY: no ticket has been sent yet.
             let mut out = Writer::new(unsafe { self.job.input(filled) });
-            match value.encode(&mut out) {
-                Ok(()) => value.sent(),
-                Err(too_large) => {
-                    self.errors.insert(filled, too_large.into());
-                    self.job.set_state(filled, item::TOO_LARGE);
-                }
+            if let Err(too_large) = hand_over(&value, &mut out) {
+                self.errors.insert(filled, too_large.into());
+                self.job.set_state(filled, item::TOO_LARGE);
             }
             filled += 1;
         }

@@ -177,18 +177,22 @@ impl PoolBuilder {
         Self { init: shim as usize, ..self }
     }
 
+    /// For each worker the core it is pinned to.
+    fn worker_cores(&self) -> Vec<Option<Core>> {
+        let cores = self.cores.clone().filter(|cores| !cores.is_empty()).unwrap_or_else(available_cores);
+        let processes = self.processes.unwrap_or(cores.len()).max(1);
+        (0..processes).map(|index| self.pinned.then(|| cores[index % cores.len()])).collect()
+    }
+
     /// Starts the workers.
     ///
     /// # Errors
     /// If there is no family and none can be made (call [`init`](super::init) before the first thread is started), or the system refuses;
     /// then no worker is left.
     pub fn build(self) -> Result<Pool, SpawnError> {
-        let cores = self.cores.clone().filter(|cores| !cores.is_empty()).unwrap_or_else(available_cores);
-        let processes = self.processes.unwrap_or(cores.len()).max(1);
-        let core = |index: usize| self.pinned.then(|| cores[index % cores.len()]);
         let mut shared = Shared::create(&self)?;
-        for index in 0..processes {
-            shared.start(index, core(index))?;
+        for (index, core) in self.worker_cores().into_iter().enumerate() {
+            shared.start(index, core)?;
         }
         Ok(Pool { shared: Arc::new(shared) })
     }

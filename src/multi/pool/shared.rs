@@ -10,6 +10,7 @@ use super::worker::{self, Shim};
 use super::{PoolBuilder, PoolStats, Retry, WorkerInfo};
 use crate::multi::arena::BlockId;
 use crate::multi::bell::Limit;
+use crate::multi::child;
 use crate::multi::cpu::Core;
 use crate::multi::error::{SpawnError, TooLarge};
 use crate::multi::family;
@@ -77,7 +78,7 @@ impl Shared {
         let (place, member) = family::reserve(LAUNCHED | BOUND | REVIVE, Some(&format!("PoolWorker-{}", index + 1)))?;
         let shim: fn(usize, &mut Writer<'_>) -> Result<(), TooLarge> = worker::main;
         let object = self.handle.object();
-        let settings = (index as u64) << 32 | core.map_or(0, |core| core.cpu as u64 + 1);
+        let settings = (index as u64) << 32 | Core::pack(core);
         for (word, value) in
             member.job.iter().zip([shim as usize as u64, u64::from(object.block.0), settings, object.generation])
         {
@@ -86,18 +87,10 @@ impl Shared {
         // What it holds it takes itself.
         member.released.set(1);
         self.workers.push(Worker { place, generation: member.generation(), core });
-        if let Err(error) = family::ask(Request::Start, place) {
+        family::start(place).inspect_err(|_| {
             member.clear_flag(REVIVE);
             member.set_state(State::Ended);
-            return Err(error);
-        }
-        member.news.wait(Limit::NEVER, || (member.state() != State::Reserved).then_some(()));
-        match (member.state(), member.status()) {
-            (State::Ended, Some(status)) if member.pid.get() == 0 => {
-                Err(std::io::Error::from_raw_os_error(status.exitcode()).into())
-            }
-            _ => Ok(()),
-        }
+        })
     }
 
     pub(super) fn workers(&self) -> usize {
@@ -201,22 +194,7 @@ impl Shared {
 
     /// Waits until no worker is left; whether that is so.
     pub(super) fn wait_for_workers(&self, limit: Limit) -> bool {
-        self.workers.iter().all(|worker| {
-            let member = family::member(worker.place);
-            let ended = || {
-                (member.generation() != worker.generation || matches!(member.state(), State::Ended | State::Free))
-                    .then_some(())
-            };
-            let mut left = limit.slices();
-            loop {
-                match left.next() {
-                    None => return false,
-                    Some(slice) if member.news.wait(slice, ended).is_some() => return true,
-                    Some(_) if !family::launcher_lives() => return false,
-                    Some(_) => {}
-                }
-            }
-        })
+        self.workers.iter().all(|worker| child::wait_for_burial(worker.place, limit))
     }
 
     pub(super) fn terminate(&self) {

@@ -10,15 +10,13 @@ use super::shared::Shared;
 use super::task::{AsyncResult, TaskError};
 use super::worker::{self, answer};
 use super::{MapError, PoolBuilder, WorkerContext};
-use crate::multi::arena::BlockId;
 use crate::multi::bell::Limit;
-use crate::multi::cpu::{Core, available_cores};
+use crate::multi::cpu::Core;
 use crate::multi::error::SpawnError;
 use crate::multi::family;
 use crate::multi::message::{Message, Reader};
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::process::Process;
-use crate::multi::queue::Consumer;
 
 /// How often in a row a worker may end soon after its start before no other is started.
 const SOON_DEATHS: u32 = 5;
@@ -62,11 +60,8 @@ impl PoolBuilder {
         start: impl Fn(WorkerContext) -> S + Send + Sync + 'static,
         work: impl Fn(&mut S, In) -> Out + Send + Sync + 'static,
     ) -> Result<TypedPool<In, Out>, SpawnError> {
-        let cores = self.cores.clone().filter(|cores| !cores.is_empty()).unwrap_or_else(available_cores);
-        let processes = self.processes.unwrap_or(cores.len()).max(1);
-        let core = |index: usize| self.pinned.then(|| cores[index % cores.len()]);
         let shared = Shared::create(&self)?;
-        let plan = Plan { pool: shared.object(), cores: (0..processes).map(core).collect() };
+        let plan = Plan { pool: shared.object(), cores: self.worker_cores() };
         let run = Arc::new((start, work));
         let foreman = Process::builder().name("PoolForeman").die_with_parent(true);
         let foreman = foreman.spawn(move || oversee(&plan, &run))?;
@@ -125,9 +120,7 @@ where
     I: Fn(WorkerContext) -> S,
     F: Fn(&mut S, In) -> Out,
 {
-    let _held = Handle::join(pool, Role::Second);
-    let cells = Cells::of(pool);
-    let tasks: Consumer<u64> = Consumer::join_block(Object::in_block(BlockId(cells.head.tasks.get())));
+    let (_held, cells, tasks) = worker::join(pool);
     let mut state = (run.0)(context);
     worker::work(&cells, &tasks, family::member(family::me()), |_, bytes, len| {
         let argument = bytes.get(..len).map(|bytes| In::decode(&mut Reader::new(bytes)));
@@ -160,16 +153,7 @@ impl<In: Message, Out: Message> TypedPool<In, Out> {
     /// If one has no result: the first of them by its place, and all results there are.
     pub fn map(&self, arguments: impl IntoIterator<Item = In>) -> Result<Vec<Out>, MapError<Out>> {
         let pending: Vec<_> = arguments.into_iter().map(|argument| self.submit(argument)).collect();
-        let results: Vec<Result<Out, TaskError>> =
-            pending.into_iter().map(|result| result.and_then(AsyncResult::get)).collect();
-        let first =
-            results.iter().enumerate().find_map(|(index, result)| Some((index, result.as_ref().err()?.clone())));
-        match first {
-            None => Ok(results.into_iter().filter_map(Result::ok).collect()),
-            Some((index, error)) => {
-                Err(MapError { index, error, completed: results.into_iter().map(Result::ok).collect() })
-            }
-        }
+        MapError::gather(pending.into_iter().map(|result| result.and_then(AsyncResult::get)))
     }
 
     /// Takes no more tasks and waits until those that were submitted are done.

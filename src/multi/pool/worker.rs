@@ -11,7 +11,7 @@ use crate::multi::cpu::Core;
 use crate::multi::error::TooLarge;
 use crate::multi::family;
 use crate::multi::member::{Member, REVIVE};
-use crate::multi::message::{Message, Reader, Writer};
+use crate::multi::message::{Message, Reader, Writer, hand_over};
 use crate::multi::no_size::conjure;
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::queue::Consumer;
@@ -50,7 +50,7 @@ pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(
 /// Puts a result, or what a panic said, in the argument's place.
 pub(super) fn answer<R: Message>(bytes: &mut [u8], result: std::thread::Result<R>) -> Result<usize, (Phase, usize)> {
     let mut out = Writer::new(bytes);
-    match result.map(|result| result.encode(&mut out).map(|()| result.sent())) {
+    match result.map(|result| hand_over(&result, &mut out)) {
         Ok(Ok(())) => Ok(out.len()),
         Ok(Err(TooLarge { needed, .. })) => Err((Phase::TooLarge, needed)),
         Err(_) => {
@@ -66,6 +66,13 @@ pub(super) fn nothing(_: &mut [u8], _: usize) -> Result<usize, (Phase, usize)> {
     Err((Phase::Unreadable, 0))
 }
 
+/// A worker's hold on its pool, which the owner holds as long as it has workers, and the tasks there.
+pub(super) fn join(pool: Object) -> (Handle, Cells, Consumer<u64>) {
+    let held = Handle::join(pool, Role::Second);
+    let cells = Cells::of(pool);
+    (held, cells, Consumer::join_block(Object::in_block(BlockId(cells.head.tasks.get()))))
+}
+
 /// What the launcher starts in a worker's process.
 pub(super) fn main(place: usize, _: &mut Writer<'_>) -> Result<(), TooLarge> {
     let member = family::member(place);
@@ -73,12 +80,9 @@ pub(super) fn main(place: usize, _: &mut Writer<'_>) -> Result<(), TooLarge> {
     let _ = signal::ignore_interrupt();
     let pool =
         Object { block: BlockId(u32::try_from(member.job[1].get()).unwrap_or(0)), generation: member.job[3].get() };
-    let (index, core) = (member.job[2].get() >> 32, member.job[2].get() & 0xffff_ffff);
-    // The owner holds the pool as long as it has workers; from here on we hold it, too.
-    let _held = Handle::join(pool, Role::Second);
-    let cells = Cells::of(pool);
-    let tasks: Consumer<u64> = Consumer::join_block(Object::in_block(BlockId(cells.head.tasks.get())));
-    let core = usize::try_from(core).ok().and_then(|core| core.checked_sub(1)).map(|cpu| Core { cpu });
+    let settings = member.job[2].get();
+    let (index, core) = (settings >> 32, Core::unpack(settings));
+    let (_held, cells, tasks) = join(pool);
     if let Some(Err(error)) = core.map(|core| affinity::pin_to(core.cpu)) {
         log::warn!("a pool's worker cannot be pinned to {core:?}: {error}; it runs anywhere");
     }

@@ -3,11 +3,12 @@
 use std::io;
 use std::marker::PhantomData;
 
+use super::Shutdown;
 use super::slots::{self, Claim, NO_CONSUMER, NO_PRODUCER, Phase, Slots};
 use crate::multi::arena::Kind;
 use crate::multi::bell::{Bell, Limit};
 use crate::multi::error::{GetError, PutError, TooLarge};
-use crate::multi::message::{Message, Reader, Writer};
+use crate::multi::message::{Message, Reader, Writer, hand_over};
 use crate::multi::object::{Handle, Object, Role};
 
 pub(super) const PRODUCER: Role = Role::First;
@@ -87,10 +88,9 @@ impl<T: Message> Core<T> {
 
     pub(super) fn fill(&self, mut claim: Claim, value: T) -> Result<(), PutError<T>> {
         let mut out = Writer::new(claim.bytes_mut());
-        match value.encode(&mut out) {
+        match hand_over(&value, &mut out) {
             Ok(()) => {
                 let len = out.len();
-                value.sent();
                 self.slots.publish(&claim, len);
                 Ok(())
             }
@@ -182,8 +182,9 @@ impl<T: Message> Core<T> {
         Some(self.slots.head.dead[0].get()).filter(|pid| *pid != 0)
     }
 
-    pub(super) fn shut(&self, how: u32) {
-        self.slots.head.shut.raise(how);
+    pub(super) fn shut(&self, how: Shutdown) {
+        // One that ends all is not taken back by one that drains.
+        self.slots.head.shut.raise(if how == Shutdown::Drain { 1 } else { 2 });
         self.slots.ring_all();
     }
 

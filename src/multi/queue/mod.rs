@@ -133,7 +133,7 @@ impl<T: Message> Producer<T> {
 
     /// Shuts the queue down, for all of its ends.
     pub fn shutdown(&self, how: Shutdown) {
-        self.core.shut(if how == Shutdown::Drain { 1 } else { 2 });
+        self.core.shut(how);
     }
 }
 
@@ -241,7 +241,7 @@ impl<T: Message> Consumer<T> {
 
     /// Shuts the queue down, for all of its ends.
     pub fn shutdown(&self, how: Shutdown) {
-        self.core.shut(if how == Shutdown::Drain { 1 } else { 2 });
+        self.core.shut(how);
     }
 
     pub(super) fn core(&self) -> &Core<T> {
