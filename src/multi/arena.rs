@@ -143,6 +143,12 @@ impl Arena {
         }
     }
 
+    /// The least one, for tests.
+    #[cfg(test)]
+    pub(super) fn small() -> io::Result<Self> {
+        Self::of_size(LEAST)
+    }
+
     fn of_size(size: usize) -> io::Result<Self> {
         let fd = memfd::create_sealed(c"pinring-multi", size)?;
         let mapping = Mapping::of(&fd, NonZeroUsize::new(size).ok_or(io::ErrorKind::InvalidInput)?)?;

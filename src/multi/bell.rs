@@ -15,6 +15,14 @@ use crate::sys::futex;
 /// How long it is looked for what is waited for before sleeping: about what a sleep and a wake-up cost.
 const SPIN_NS: u64 = 20_000;
 
+fn spin_ns() -> u64 {
+    #[cfg(all(test, not(miri)))]
+    if crate::prim::explore::is_on() {
+        return 0;
+    }
+    SPIN_NS
+}
+
 /// Longest piece of a wait.
 const SLICE: Duration = Duration::from_millis(200);
 
@@ -48,12 +56,12 @@ impl Limit {
 }
 
 /// A place to sleep.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C)]
 pub(super) struct Bell {
     /// What one sleeps on: another number after each ring that somebody heard.
     rings: Word32,
-    /// Not zero: somebody may sleep.
+    /// Odd: somebody may sleep. The rest counts how often somebody said so.
     sleepers: Word32,
     /// Members that wait for this among other things, a bit each.
     watchers: [Word64; MEMBERS / 64],
@@ -70,13 +78,13 @@ impl Bell {
         // look, so one of the two sees the other.
         fence(Ordering::SeqCst);
         let sleepers = self.sleepers.get();
-        if sleepers == 0 {
+        if sleepers & 1 == 0 {
             return;
         }
         self.rings.add(1);
         if futex::wake_some(self.rings.futex(), most) == 0 {
-            // Unless another has come meanwhile.
-            let _ = self.sleepers.replace(sleepers, 0);
+            // Unless somebody has said so since. The count stays: two rings at once must not both take back what was said between them.
+            let _ = self.sleepers.replace(sleepers, sleepers - 1);
         }
         self.tell_watchers();
     }
@@ -109,9 +117,9 @@ impl Bell {
     /// Says that somebody is about to sleep; what [`Self::sleep`] needs. Then one must look once more.
     pub(super) fn announce(&self) -> u32 {
         let rings = self.rings.get();
-        // Never zero, and another number each time: a ring that found nobody must not take back what was said after it.
-        if self.sleepers.add(2) == u32::MAX - 1 {
-            self.sleepers.add(2);
+        let mut seen = self.sleepers.get();
+        while let Err(found) = self.sleepers.replace(seen, (seen | 1).wrapping_add(2)) {
+            seen = found;
         }
         // ORDER(multi.bell): SeqCst fence, see `ring`.
         fence(Ordering::SeqCst);
@@ -134,7 +142,7 @@ impl Bell {
         if let Some(found) = look() {
             return Some(found);
         }
-        let spin_until = monotonic_ns() + SPIN_NS;
+        let spin_until = monotonic_ns() + spin_ns();
         while monotonic_ns() < spin_until {
             for _ in 0..8 {
                 spin_loop();
@@ -151,5 +159,36 @@ impl Bell {
             }
             self.sleep(announced, limit.left()?);
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(miri))]
+mod schedules {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::prim::explore;
+
+    #[test]
+    fn no_ring_is_lost() {
+        let count = explore::all(3, |threads| {
+            let (bell, count) = (Arc::new(Bell::default()), Arc::new(Word32::default()));
+            for _ in 0..2 {
+                let (bell, count) = (Arc::clone(&bell), Arc::clone(&count));
+                threads.thread(move || {
+                    for _ in 0..2 {
+                        count.add(1);
+                        bell.ring(1);
+                    }
+                });
+            }
+            threads.thread(move || {
+                for least in 1..=4 {
+                    bell.wait(Limit::NEVER, || (count.get() >= least).then_some(()));
+                }
+            });
+        });
+        println!("{count} schedules");
     }
 }

@@ -10,7 +10,9 @@ use super::bell::Limit;
 use super::error::SpawnError;
 use super::launcher;
 use super::member::{Member, State};
-use crate::prim::{AtomicU32, Ordering};
+#[cfg(not(test))]
+use crate::prim::AtomicU32;
+use crate::prim::Ordering;
 use crate::process::{Doing, look};
 use crate::sys::fork::{Side, exit_now, fork, own_pid, thread_count};
 use crate::sys::socket::Channel;
@@ -30,7 +32,10 @@ pub(super) struct Family {
 
 static FAMILY: OnceLock<Family> = OnceLock::new();
 /// This process's place.
+#[cfg(not(test))]
 static ME: AtomicU32 = AtomicU32::new(0);
+#[cfg(test)]
+static ME: super::alone::PerThread = super::alone::PerThread;
 
 thread_local! {
     /// This thread's number in its process, above it the process's place; 0: none yet.
@@ -50,14 +55,7 @@ pub fn init() -> Result<(), SpawnError> {
         return Ok(());
     }
     refuse_threads()?;
-    let (ours, theirs) = Channel::pair()?;
-    let arena = Arena::create()?;
-    FAMILY.get_or_init(|| Family { arena, requests: ours });
-    become_member(MAIN);
-    let main = member(MAIN);
-    main.reserve(0, 0, "MainProcess");
-    main.pid.set(own_pid().unsigned_abs());
-    main.set_state(State::Running);
+    let theirs = found(Arena::create()?)?;
     member(LAUNCHER).reserve(MAIN, 0, "launcher");
     // SAFETY: no other threads, as just counted.
     #[allow(unsafe_code)]
@@ -72,6 +70,18 @@ pub fn init() -> Result<(), SpawnError> {
             exit_now(launcher::run(&theirs))
         }
     }
+}
+
+/// A family of this process alone; the launcher's end of the line to it.
+pub(super) fn found(arena: Arena) -> io::Result<Channel> {
+    let (requests, theirs) = Channel::pair()?;
+    FAMILY.get_or_init(|| Family { arena, requests });
+    become_member(MAIN);
+    let main = member(MAIN);
+    main.reserve(0, 0, "MainProcess");
+    main.pid.set(own_pid().unsigned_abs());
+    main.set_state(State::Running);
+    Ok(theirs)
 }
 
 /// The family, made if there is none.

@@ -44,6 +44,8 @@
 //! ends. A stopped process (SIGSTOP) is not dead: others wait for it. A family has at most 253 processes besides its first at a time, and
 //! [`Pool`] tasks must not capture anything, which is seen when the program is built (not by `cargo check`).
 
+#[cfg(test)]
+mod alone;
 #[allow(unsafe_code)]
 mod arena;
 #[allow(unsafe_code)]

@@ -5,12 +5,18 @@ use std::ptr;
 use std::time::Duration;
 
 use crate::prim::AtomicU32;
+#[cfg(all(test, not(miri)))]
+use crate::prim::explore;
 
 /// Sleeps while `word` is `expected`, at most `timeout`. Returns also early: the caller looks again.
 ///
 /// # Errors
 /// What futex(2) answered, besides that there was no need to sleep, a timeout or a signal.
 pub fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -> io::Result<()> {
+    #[cfg(all(test, not(miri)))]
+    if timeout.is_none() && explore::sleep(word, expected) {
+        return Ok(());
+    }
     let limit = timeout.map(|timeout| libc::timespec {
         // 68 years are for ever.
         tv_sec: timeout.as_secs().try_into().unwrap_or(i32::MAX.into()),
@@ -38,6 +44,10 @@ pub fn wake(word: &AtomicU32) {
 
 /// Wakes at most `most` of those who sleep on `word`, longest asleep first; how many that were.
 pub fn wake_some(word: &AtomicU32, most: u32) -> u32 {
+    #[cfg(all(test, not(miri)))]
+    if let Some(woken) = explore::wake(word, most) {
+        return woken;
+    }
     let most = libc::c_int::try_from(most).unwrap_or(libc::c_int::MAX);
     // SAFETY: FUTEX_WAKE uses the address only as a name.
     let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, most) };

@@ -4,7 +4,8 @@ use std::io;
 use std::marker::PhantomData;
 
 use super::Shutdown;
-use super::slots::{self, Claim, NO_CONSUMER, NO_PRODUCER, Phase, Slots};
+use super::slots::{self, Claim, NO_CONSUMER, NO_PRODUCER, Slots};
+use super::state::Phase;
 use crate::multi::arena::Kind;
 use crate::multi::bell::{Bell, Limit};
 use crate::multi::error::{GetError, PutError, TooLarge};

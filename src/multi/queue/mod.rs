@@ -6,8 +6,12 @@
 mod core;
 mod ends;
 mod lease;
+#[cfg(test)]
+#[cfg(not(miri))]
+mod schedules;
 #[allow(unsafe_code)]
 mod slots;
+mod state;
 
 use std::io;
 use std::time::Duration;
@@ -15,7 +19,8 @@ use std::time::Duration;
 use core::{CONSUMER, PRODUCER};
 pub(super) use core::{Core, bereave, role_is_gone};
 pub use lease::Leased;
-use slots::{Claim, Phase};
+use slots::Claim;
+use state::Phase;
 
 use super::arena::Kind;
 use super::bell::Limit;

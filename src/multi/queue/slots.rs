@@ -15,54 +15,13 @@
 
 use std::ptr::NonNull;
 
-use crate::multi::arena::{MEMBERS, Words};
+use super::state::{Phase, State};
+use crate::multi::arena::Words;
 use crate::multi::bell::Bell;
 use crate::multi::family;
 use crate::multi::object::{BODY, Object};
 use crate::multi::word::Word32;
 use crate::prim::{AtomicU64, CachePadded, Ordering};
-
-/// What is being done at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Phase {
-    Free = 0,
-    Writing = 1,
-    Full = 2,
-    Taken = 3,
-    Returned = 4,
-    Void = 5,
-}
-
-/// What the word of a place says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct State {
-    pub(super) lap: u64,
-    pub(super) phase: Phase,
-    /// Of a claim, whose it is.
-    pub(super) owner: u8,
-}
-
-impl State {
-    fn pack(self) -> u64 {
-        self.lap << 16 | (self.phase as u64) << 8 | u64::from(self.owner)
-    }
-
-    fn unpack(word: u64) -> Self {
-        let [owner, phase, ..] = word.to_le_bytes();
-        let phase = match phase {
-            0 => Phase::Free,
-            1 => Phase::Writing,
-            2 => Phase::Full,
-            3 => Phase::Taken,
-            4 => Phase::Returned,
-            _ => Phase::Void,
-        };
-        Self { lap: word >> 16, phase, owner }
-    }
-}
-
-const _: () = assert!(MEMBERS <= 256, "an owner is one byte");
 
 /// Bits of [`Head::gone`].
 pub(super) const NO_PRODUCER: u32 = 1;
@@ -116,13 +75,21 @@ const FIRST: usize = BODY + size_of::<Head>().next_multiple_of(128);
 /// The places of one queue, as this process sees them.
 #[derive(Clone, Copy)]
 pub(super) struct Slots {
-    object: Object,
     pub(super) head: &'static Head,
+    /// The first place. The others follow, one each `stride` bytes.
+    first: NonNull<u8>,
+    stride: usize,
+    /// Bytes of a place's value.
+    size: usize,
     mask: u64,
     /// Binary digits of the capacity.
     shift: u32,
-    stride: usize,
 }
+
+// SAFETY: words, and bytes that belong to whoever has claimed their place; neither to a thread.
+unsafe impl Send for Slots {}
+// SAFETY: as above.
+unsafe impl Sync for Slots {}
 
 /// A place that this process fills or empties. Forgotten, it stays so until the process ends.
 pub(super) struct Claim {
@@ -155,27 +122,34 @@ impl Slots {
     pub(super) fn of(object: Object) -> Self {
         let head: &'static Head = object.body();
         let capacity = u64::from(head.capacity.get()).max(1);
-        Self {
-            object,
-            head,
-            mask: capacity - 1,
-            shift: capacity.trailing_zeros(),
-            stride: stride(head.size.get() as usize),
-        }
+        let size = head.size.get() as usize;
+        let stride = stride(size);
+        // Checked once for all places.
+        let all = stride * head.capacity.get().max(1) as usize;
+        let first = family::get().arena.place(object.block, FIRST, all);
+        Self { head, first, stride, size, mask: capacity - 1, shift: capacity.trailing_zeros() }
     }
 
     /// Bytes of a place's value.
     pub(super) fn size(&self) -> usize {
-        self.head.size.get() as usize
+        self.size
     }
 
     pub(super) fn capacity(&self) -> usize {
         self.head.capacity.get() as usize
     }
 
-    fn place(&self, position: u64) -> &'static Place {
+    /// First byte of the place of `position`.
+    fn at(&self, position: u64) -> NonNull<u8> {
         let index = usize::try_from(position & self.mask).unwrap_or(0);
-        family::get().arena.view(self.object.block, FIRST + index * self.stride)
+        // SAFETY: one of the places that `of` has checked.
+        unsafe { self.first.add(index * self.stride) }
+    }
+
+    fn place(&self, position: u64) -> &'static Place {
+        // SAFETY: in the arena, which is never unmapped, and aligned, as `FIRST` and the stride are; words are valid whatever they hold,
+        // and nobody writes them but by their operations.
+        unsafe { self.at(position).cast().as_ref() }
     }
 
     /// The position in that lap at the place of `position`.
@@ -183,11 +157,10 @@ impl Slots {
         lap << self.shift | (position & self.mask)
     }
 
-    fn claim(&self, position: u64, place: &'static Place, lap: u64) -> Claim {
-        let index = usize::try_from(position & self.mask).unwrap_or(0);
-        let size = self.head.size.get() as usize;
-        let at = FIRST + index * self.stride + size_of::<Place>();
-        Claim { place, bytes: family::get().arena.place(self.object.block, at, size), size, lap }
+    fn claim(&self, position: u64, lap: u64) -> Claim {
+        // SAFETY: the value of a place follows its words.
+        let bytes = unsafe { self.at(position).add(size_of::<Place>()) };
+        Claim { place: self.place(position), bytes, size: self.size, lap }
     }
 
     /// Takes the next free place; `None`: all are full.
@@ -218,7 +191,7 @@ impl Slots {
             {
                 // ORDER(multi.queue.hint): Relaxed, as above. Never past a place that nobody has claimed.
                 self.head.tail.0.store(position + 1, Ordering::Relaxed);
-                return Some(self.claim(position, place, lap));
+                return Some(self.claim(position, lap));
             }
         }
     }
@@ -299,7 +272,7 @@ impl Slots {
         let mine = State { lap, phase: Phase::Taken, owner: owner() }.pack();
         // ORDER(multi.queue.place): Acquire; with the Release of who published it.
         place.state.compare_exchange(word, mine, Ordering::Acquire, Ordering::Relaxed).ok()?;
-        Some(self.claim(position, place, lap))
+        Some(self.claim(position, lap))
     }
 
     fn free(&self, place: &Place, word: u64) {

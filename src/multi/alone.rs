@@ -1,0 +1,41 @@
+//! A family for unit tests, which cannot fork: its members are threads, nobody starts any, and nobody buries them.
+
+use std::cell::Cell;
+use std::sync::Once;
+
+use super::arena::Arena;
+use super::family;
+use crate::prim::Ordering;
+
+thread_local! {
+    static ME: Cell<usize> = const { Cell::new(family::MAIN) };
+}
+
+/// What is a word of the process elsewhere.
+pub(super) struct PerThread;
+
+impl PerThread {
+    pub(super) fn load(&self, _: Ordering) -> u32 {
+        u32::try_from(ME.get()).unwrap()
+    }
+
+    pub(super) fn store(&self, place: u32, _: Ordering) {
+        ME.set(place as usize);
+    }
+}
+
+/// Makes the family, once.
+pub(super) fn family() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| drop(family::found(Arena::small().unwrap()).unwrap()));
+}
+
+/// The place of the member of this number.
+pub(super) fn place(number: usize) -> usize {
+    family::LAUNCHER + 1 + number
+}
+
+/// This thread is that member from now on.
+pub(super) fn be(number: usize) {
+    family::become_member(place(number));
+}

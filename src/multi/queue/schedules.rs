@@ -1,0 +1,191 @@
+//! The queue in every order of steps that two and three processes can take, each a thread here, and with one of them killed at each step.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::super::alone;
+use super::core::bereave;
+use super::{Consumer, Producer, queue};
+use crate::prim::explore::{self, Threads};
+
+/// Values, as the processes themselves know of them.
+type Log = Arc<Mutex<Vec<u64>>>;
+
+/// A scene's queue, and what happened to its values.
+struct Scene {
+    producer: Arc<Producer<u64>>,
+    consumer: Arc<Consumer<u64>>,
+    /// Of which a `put` has begun, and of which one has returned.
+    begun: Log,
+    put: Log,
+    /// Which a `get` has returned, or which were seen on lease, with the attempt.
+    got: Arc<Mutex<Vec<(u64, u32)>>>,
+    /// How many `get` have begun and not returned.
+    getting: Arc<Mutex<usize>>,
+}
+
+impl Scene {
+    fn new(capacity: usize) -> Self {
+        alone::family();
+        let (producer, consumer) = queue(capacity).unwrap();
+        Self {
+            producer: Arc::new(producer),
+            consumer: Arc::new(consumer),
+            begun: Log::default(),
+            put: Log::default(),
+            got: Arc::default(),
+            getting: Arc::default(),
+        }
+    }
+
+    /// A process that puts these.
+    fn putter(&self, number: usize, values: &'static [u64]) -> impl FnOnce() + Send + 'static {
+        let (producer, begun, put) = (Arc::clone(&self.producer), Arc::clone(&self.begun), Arc::clone(&self.put));
+        move || {
+            alone::be(number);
+            for value in values {
+                begun.lock().unwrap().push(*value);
+                producer.put(*value).unwrap();
+                put.lock().unwrap().push(*value);
+            }
+        }
+    }
+
+    /// A process that gets values while `more` says so.
+    fn getter(&self, number: usize, more: impl Fn(&[u64]) -> bool + Send + 'static) -> impl FnOnce() + Send + 'static {
+        let (consumer, got, getting) = (Arc::clone(&self.consumer), Arc::clone(&self.got), Arc::clone(&self.getting));
+        move || {
+            alone::be(number);
+            let mut mine = Vec::new();
+            while more(&mine) {
+                *getting.lock().unwrap() += 1;
+                let value = consumer.get().unwrap();
+                *getting.lock().unwrap() -= 1;
+                got.lock().unwrap().push((value, 0));
+                mine.push(value);
+            }
+        }
+    }
+
+    /// A process that gets so many on lease, and acknowledges them.
+    fn leaser(&self, number: usize, count: usize) -> impl FnOnce() + Send + 'static {
+        let (consumer, got) = (Arc::clone(&self.consumer), Arc::clone(&self.got));
+        move || {
+            alone::be(number);
+            for _ in 0..count {
+                let leased = consumer.lease().unwrap();
+                let attempt = leased.attempt();
+                got.lock().unwrap().push((*leased, attempt));
+                leased.ack();
+            }
+        }
+    }
+
+    /// What the launcher does when process 0 has died.
+    fn burial(&self) -> impl FnOnce() + Send + 'static {
+        let object = self.consumer.core().handle().object();
+        move || bereave(object, alone::place(0))
+    }
+
+    /// All that was put was got, or is left, or went with a `get` that did not return; nothing came twice, unless it says so; and what is
+    /// left comes as it was put.
+    fn check(&self) -> impl FnOnce() + Send + 'static {
+        // Both ends live on until here, where the thread that made them drops them.
+        let (producer, consumer) = (Arc::clone(&self.producer), Arc::clone(&self.consumer));
+        let (begun, put) = (Arc::clone(&self.begun), Arc::clone(&self.put));
+        let (got, getting) = (Arc::clone(&self.got), Arc::clone(&self.getting));
+        move || {
+            let mut seen = got.lock().unwrap().clone();
+            while let Ok(leased) = consumer.lease_timeout(Duration::ZERO) {
+                seen.push((*leased, leased.attempt()));
+                leased.ack();
+            }
+            let (begun, put) = (begun.lock().unwrap(), put.lock().unwrap());
+            let is_seen = |value: &&u64| seen.iter().any(|(other, _)| other == *value);
+            let lost: Vec<&u64> = put.iter().filter(|value| !is_seen(value)).collect();
+            assert!(lost.len() <= *getting.lock().unwrap(), "{lost:?} were put and are lost; seen: {seen:?}");
+            for (place, (value, attempt)) in seen.iter().enumerate() {
+                assert!(begun.contains(value), "{value} was never put; seen: {seen:?}");
+                let twice = seen[..place].iter().any(|(other, _)| other == value);
+                assert!(!twice || *attempt > 1, "{value} came twice; seen: {seen:?}");
+            }
+            assert_eq!(producer.len(), 0);
+        }
+    }
+}
+
+/// All schedules of these, with so many threads cut short; `PINRING_EXPLORE` more of them are.
+fn explore(preemptions: usize, capacity: usize, scene: impl Fn(&Scene, &mut Threads)) {
+    let more: usize = std::env::var("PINRING_EXPLORE").ok().and_then(|more| more.parse().ok()).unwrap_or(0);
+    let count = explore::all(preemptions + more, |threads| {
+        let made = Scene::new(capacity);
+        scene(&made, threads);
+        threads.verdict(made.check());
+    });
+    println!("{count} schedules");
+}
+
+fn so_many(count: usize) -> impl Fn(&[u64]) -> bool + Send + 'static {
+    move |mine| mine.len() < count
+}
+
+fn until(value: u64) -> impl Fn(&[u64]) -> bool + Send + 'static {
+    move |mine| !mine.contains(&value)
+}
+
+#[test]
+fn two_producers_and_a_consumer() {
+    for capacity in [1, 2] {
+        explore(2, capacity, |scene, threads| {
+            threads.thread(scene.putter(0, &[1])).thread(scene.putter(1, &[11])).thread(scene.getter(2, so_many(2)));
+        });
+    }
+}
+
+#[test]
+fn a_producer_and_two_consumers() {
+    for capacity in [1, 2] {
+        explore(1, capacity, |scene, threads| {
+            threads.thread(scene.putter(0, &[1, 2]));
+            threads.thread(scene.getter(1, so_many(1))).thread(scene.getter(2, so_many(1)));
+        });
+    }
+}
+
+#[test]
+fn two_of_each() {
+    explore(1, 2, |scene, threads| {
+        threads.thread(scene.putter(0, &[1, 2])).thread(scene.putter(1, &[11, 12]));
+        threads.thread(scene.getter(2, so_many(2))).thread(scene.getter(3, so_many(2)));
+    });
+}
+
+#[test]
+fn a_producer_that_is_killed() {
+    for (capacity, values) in [(1, &[1][..]), (2, &[1, 2])] {
+        explore(0, capacity, |scene, threads| {
+            threads.thread(scene.putter(0, values)).burial(scene.burial());
+            threads.thread(scene.putter(1, &[11])).thread(scene.getter(2, until(11)));
+        });
+    }
+}
+
+#[test]
+fn a_consumer_that_is_killed() {
+    for capacity in [1, 2] {
+        explore(0, capacity, |scene, threads| {
+            threads.thread(scene.getter(0, so_many(1))).burial(scene.burial());
+            threads.thread(scene.putter(1, &[11, 12])).thread(scene.getter(2, so_many(1)));
+        });
+    }
+}
+
+#[test]
+fn a_consumer_that_is_killed_with_a_lease() {
+    for capacity in [1, 2] {
+        explore(0, capacity, |scene, threads| {
+            threads.thread(scene.leaser(0, 1)).burial(scene.burial());
+            threads.thread(scene.putter(1, &[11, 12])).thread(scene.leaser(2, 1));
+        });
+    }
+}

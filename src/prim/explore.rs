@@ -1,0 +1,392 @@
+//! Runs threads in every order in which their steps can happen, as long as not too many of them are cut short, and ends one of them at
+//! every one of its steps, as a kill would. (Bounded preemptions: Musuvathi and others, "Finding and Reproducing Heisenbugs in Concurrent
+//! Programs", OSDI 2008.)
+//!
+//! A step is an operation on one of the atomics of [`super`], or a sleep on one, or a wake-up. One thread runs at a time, and each sees
+//! what the others did: orders that are too weak are not found here, but by Miri and loom. What is found: a schedule after which all that
+//! are left sleep for ever, one that does not end, and one after which the test's own assertions fail.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::{AtomicU32, Ordering};
+
+/// More steps than any thread of a test needs.
+const ENDLESS: usize = 100_000;
+
+type Body = Box<dyn FnOnce() + Send>;
+
+/// What is explored: a new one for each schedule.
+#[derive(Default)]
+pub(crate) struct Threads {
+    bodies: Vec<Body>,
+    burial: Option<Body>,
+    verdict: Option<Body>,
+}
+
+impl Threads {
+    /// A thread.
+    pub(crate) fn thread(&mut self, body: impl FnOnce() + Send + 'static) -> &mut Self {
+        self.bodies.push(Box::new(body));
+        self
+    }
+
+    /// A thread that begins when the first one of all has died, if it does.
+    pub(crate) fn burial(&mut self, body: impl FnOnce() + Send + 'static) -> &mut Self {
+        self.burial = Some(Box::new(body));
+        self
+    }
+
+    /// What is asserted when all have come to an end.
+    pub(crate) fn verdict(&mut self, body: impl FnOnce() + Send + 'static) -> &mut Self {
+        self.verdict = Some(Box::new(body));
+        self
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    /// Nothing, until another dies.
+    Unborn,
+    Ready,
+    /// Sleeps on the word at this address.
+    Asleep(usize),
+    Dead,
+    Ended,
+}
+
+/// A place where the schedule could go several ways.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    taken: usize,
+    ways: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    turn: usize,
+    doing: Vec<Doing>,
+    path: Vec<Choice>,
+    at: usize,
+    /// How many threads may still be cut short.
+    preemptions: usize,
+    /// Whether the first thread can still die.
+    mortal: bool,
+    steps: usize,
+    failure: Option<String>,
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Run {
+    state: Mutex<State>,
+    turns: Vec<Condvar>,
+}
+
+/// Thrown through a thread whose run is over.
+struct Over;
+
+thread_local! {
+    static SELF: RefCell<Option<(Arc<Run>, usize)>> = const { RefCell::new(None) };
+}
+
+/// Runs what `scene` sets up, in each schedule in which at most `preemptions` threads are cut short. With a burial the first thread dies
+/// at each of its steps, too. How many schedules that were.
+///
+/// # Panics
+/// With the schedule, if one fails.
+pub(crate) fn all(preemptions: usize, scene: impl Fn(&mut Threads)) -> usize {
+    let mut path = Vec::new();
+    for count in 1.. {
+        let mut threads = Threads::default();
+        scene(&mut threads);
+        let (walked, failure) = once(preemptions, path, threads);
+        if let Some(failure) = failure {
+            let taken: Vec<usize> = walked.iter().map(|choice| choice.taken).collect();
+            panic!("schedule {count} {taken:?}: {failure}");
+        }
+        path = walked;
+        while path.last().is_some_and(|last| last.taken + 1 == last.ways) {
+            path.pop();
+        }
+        match path.last_mut() {
+            Some(last) => last.taken += 1,
+            None => return count,
+        }
+    }
+    unreachable!("a count ends")
+}
+
+fn once(preemptions: usize, path: Vec<Choice>, threads: Threads) -> (Vec<Choice>, Option<String>) {
+    let Threads { mut bodies, burial, verdict } = threads;
+    let mut doing = vec![Doing::Ready; bodies.len()];
+    let mortal = burial.is_some();
+    if let Some(burial) = burial {
+        bodies.push(burial);
+        doing.push(Doing::Unborn);
+    }
+    let turns = doing.iter().map(|_| Condvar::new()).collect();
+    let state = State { turn: 0, doing, path, at: 0, preemptions, mortal, steps: 0, failure: None, over: false };
+    let run = Arc::new(Run { state: Mutex::new(state), turns });
+    std::thread::scope(|scope| {
+        for (number, body) in bodies.into_iter().enumerate() {
+            let run = Arc::clone(&run);
+            scope.spawn(move || run.live(number, body));
+        }
+    });
+    let mut state = run.lock();
+    if let (None, Some(verdict)) = (&state.failure, verdict) {
+        state.failure = catch_unwind(AssertUnwindSafe(verdict)).err().map(|panic| words(panic.as_ref()));
+    }
+    (std::mem::take(&mut state.path), state.failure.take())
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+}
+
+/// A step of this thread follows: others may come before it, or it may never come.
+#[inline]
+pub(super) fn step() {
+    with(|run, me| {
+        let mut state = run.lock();
+        state.steps += 1;
+        if state.steps > ENDLESS {
+            run.fail(&mut state, "it does not end".to_owned());
+        }
+        run.go_on(state, me, Doing::Ready);
+    });
+}
+
+/// As futex(2) FUTEX_WAIT, without a time. False: not explored.
+pub(crate) fn sleep(word: &AtomicU32, expected: u32) -> bool {
+    with(|run, me| {
+        // ORDER(test.explore): as the kernel's own look, under its lock: nobody else runs from here until this sleeps.
+        if word.load(Ordering::SeqCst) == expected {
+            run.go_on(run.lock(), me, Doing::Asleep(word.as_ptr().addr()));
+        }
+    })
+}
+
+/// As futex(2) FUTEX_WAKE; `None`: not explored.
+pub(crate) fn wake(word: &AtomicU32, most: u32) -> Option<u32> {
+    let mut woken = 0;
+    with(|run, me| {
+        run.go_on(run.lock(), me, Doing::Ready);
+        for doing in &mut run.lock().doing {
+            if *doing == Doing::Asleep(word.as_ptr().addr()) && woken < most {
+                *doing = Doing::Ready;
+                woken += 1;
+            }
+        }
+    })
+    .then_some(woken)
+}
+
+/// Whether this thread is explored: it must not look at clocks then.
+pub(crate) fn is_on() -> bool {
+    SELF.with_borrow(Option::is_some)
+}
+
+/// Whoever unwinds is out of the run.
+fn with(then: impl FnOnce(&Run, usize)) -> bool {
+    let Some((run, me)) = SELF.with_borrow(Clone::clone) else { return false };
+    if !std::thread::panicking() {
+        then(&run, me);
+    }
+    true
+}
+
+impl Run {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A thread's whole life.
+    fn live(self: Arc<Self>, me: usize, body: Body) {
+        SELF.set(Some((Arc::clone(&self), me)));
+        let lived = catch_unwind(AssertUnwindSafe(|| {
+            self.await_turn(self.lock(), me);
+            body();
+        }));
+        let mut state = self.lock();
+        match lived {
+            Err(panic) if panic.is::<Over>() => {}
+            Err(panic) => self.fail(&mut state, words(panic.as_ref())),
+            Ok(()) => {
+                state.doing[me] = Doing::Ended;
+                self.choose_next(&mut state, me);
+            }
+        }
+        SELF.set(None);
+    }
+
+    /// Ends the run: all that are left are thrown out of it.
+    fn fail(&self, state: &mut State, why: String) {
+        state.failure.get_or_insert(why);
+        self.finish(state);
+    }
+
+    fn finish(&self, state: &mut State) {
+        state.over = true;
+        self.turns.iter().for_each(Condvar::notify_all);
+    }
+
+    /// Lets the schedule say who is next, this thread being from now on what `doing` says.
+    fn go_on(&self, mut state: MutexGuard<'_, State>, me: usize, doing: Doing) {
+        state.doing[me] = doing;
+        self.choose_next(&mut state, me);
+        self.await_turn(state, me);
+    }
+
+    fn await_turn(&self, mut state: MutexGuard<'_, State>, me: usize) {
+        while !state.over && (state.turn != me || state.doing[me] != Doing::Ready) {
+            state = self.turns[me].wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.over {
+            drop(state);
+            resume_unwind(Box::new(Over));
+        }
+    }
+
+    fn choose_next(&self, state: &mut State, me: usize) {
+        if state.over {
+            return;
+        }
+        let can_go_on = state.doing[me] == Doing::Ready;
+        let ready = |state: &State| {
+            (0..state.doing.len()).filter(|one| *one != me && state.doing[*one] == Doing::Ready).count()
+        };
+        let others = if can_go_on && state.preemptions == 0 { 0 } else { ready(state) };
+        let may_die = me == 0 && can_go_on && state.mortal;
+        let ways = usize::from(can_go_on) + others + usize::from(may_die);
+        if ways == 0 {
+            return self.come_to_an_end(state);
+        }
+        let way = choose(state, ways);
+        if can_go_on && way == 0 {
+            return;
+        }
+        if may_die && way == ways - 1 {
+            return self.die(state, me);
+        }
+        state.preemptions -= usize::from(can_go_on);
+        let nth = way - usize::from(can_go_on);
+        let mut ready = (0..state.doing.len()).filter(|one| *one != me && state.doing[*one] == Doing::Ready);
+        state.turn = ready.nth(nth).unwrap_or(me);
+        self.turns[state.turn].notify_one();
+    }
+
+    /// The thread stays where it is, and its burial can begin.
+    fn die(&self, state: &mut State, me: usize) {
+        state.mortal = false;
+        state.doing[me] = Doing::Dead;
+        for doing in &mut state.doing {
+            if *doing == Doing::Unborn {
+                *doing = Doing::Ready;
+            }
+        }
+        self.choose_next(state, me);
+    }
+
+    fn come_to_an_end(&self, state: &mut State) {
+        let asleep: Vec<usize> =
+            (0..state.doing.len()).filter(|one| matches!(state.doing[*one], Doing::Asleep(_))).collect();
+        if asleep.is_empty() {
+            self.finish(state);
+        } else {
+            self.fail(state, format!("threads {asleep:?} sleep for ever"));
+        }
+    }
+}
+
+fn choose(state: &mut State, ways: usize) -> usize {
+    if ways == 1 {
+        return 0;
+    }
+    let at = state.at;
+    state.at += 1;
+    if at == state.path.len() {
+        state.path.push(Choice { taken: 0, ways });
+    }
+    let choice = state.path[at];
+    assert_eq!(choice.ways, ways, "the same schedule led elsewhere: something besides the schedule decides");
+    choice.taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::futex;
+
+    fn failure(run: impl FnOnce() -> usize) -> String {
+        words(catch_unwind(AssertUnwindSafe(run)).expect_err("a schedule that fails").as_ref())
+    }
+
+    #[test]
+    fn an_update_that_is_lost_is_found() {
+        let found = failure(|| {
+            all(1, |threads| {
+                let word = Arc::new(AtomicU32::new(0));
+                for _ in 0..2 {
+                    let word = Arc::clone(&word);
+                    // ORDER(test.explore): the test's own word.
+                    threads.thread(move || word.store(word.load(Ordering::SeqCst) + 1, Ordering::SeqCst));
+                }
+                // ORDER(test.explore): as above.
+                threads.verdict(move || assert_eq!(word.load(Ordering::SeqCst), 2, "lost"));
+            })
+        });
+        assert!(found.contains("lost"), "{found}");
+    }
+
+    #[test]
+    fn all_interleavings_are_seen_once() {
+        // Two threads of three steps, any number of preemptions: 6! / (3! 3!) orders, of which each can end in one way.
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let count = all(6, |threads| {
+            let log = Arc::new(Mutex::new(String::new()));
+            for name in ['a', 'b'] {
+                let log = Arc::clone(&log);
+                threads.thread(move || {
+                    for _ in 0..3 {
+                        step();
+                        log.lock().unwrap().push(name);
+                    }
+                });
+            }
+            let seen = Arc::clone(&seen);
+            threads.verdict(move || seen.lock().unwrap().push(log.lock().unwrap().clone()));
+        });
+        let mut seen = std::mem::take(&mut *seen.lock().unwrap());
+        seen.sort();
+        seen.dedup();
+        assert_eq!((seen.len(), count >= 20), (20, true));
+    }
+
+    #[test]
+    fn one_that_dies_holding_something_is_found() {
+        let found = failure(|| {
+            all(0, |threads| {
+                let lock = Arc::new(AtomicU32::new(0));
+                for _ in 0..2 {
+                    let lock = Arc::clone(&lock);
+                    threads.thread(move || {
+                        // ORDER(test.explore): the test's own lock.
+                        while lock.swap(1, Ordering::SeqCst) == 1 {
+                            futex::wait(&lock, 1, None).unwrap();
+                        }
+                        // ORDER(test.explore): as above.
+                        lock.store(0, Ordering::SeqCst);
+                        futex::wake(&lock);
+                    });
+                }
+                threads.burial(|| {});
+            })
+        });
+        assert!(found.contains("threads [1] sleep for ever"), "{found}");
+    }
+}
