@@ -39,3 +39,13 @@ pub(super) fn place(number: usize) -> usize {
 pub(super) fn be(number: usize) {
     family::become_member(place(number));
 }
+
+/// This thread is the family's first member, as each thread is that is not another.
+pub(super) fn be_first() {
+    family::become_member(family::MAIN);
+}
+
+/// How many more threads than usual are cut short in an exploration.
+pub(super) fn more_preemptions() -> usize {
+    std::env::var("PINRING_EXPLORE").ok().and_then(|more| more.parse().ok()).unwrap_or(0)
+}

@@ -91,6 +91,9 @@ mod reentrant;
 #[allow(unsafe_code)]
 mod room;
 mod rounds;
+#[cfg(test)]
+#[cfg(not(miri))]
+mod schedules;
 mod semaphore;
 #[allow(unsafe_code)]
 mod shared_memory;

@@ -94,6 +94,11 @@ impl Object {
         Self { block, generation: header.generation.get() }
     }
 
+    /// Whether it is still what lies in its block.
+    pub(super) fn is_current(self) -> bool {
+        Self::in_block(self.block) == self
+    }
+
     /// Its own words.
     pub(super) fn body<T: Words>(self) -> &'static T {
         family::get().arena.view(self.block, BODY)
@@ -240,7 +245,7 @@ impl Handle {
     /// a handle that was not sent, whatever bytes were received.
     pub(super) fn try_receive(kind: Kind, object: Object, role: Role) -> Option<Self> {
         let (found, _) = family::join().ok()?.arena.find(object.block)?;
-        if found != kind || Object::in_block(object.block) != object {
+        if found != kind || !object.is_current() {
             return None;
         }
         let counts = &object.header().counts;

@@ -1,7 +1,7 @@
 //! What is done when a process has ended, however it did: what it held is given back, what it had begun is undone, and everybody who may
 //! have waited for it looks again. Done by the launcher alone, and the same when done twice.
 
-use super::arena::Kind;
+use super::arena::{BlockId, Kind};
 use super::object::Object;
 use super::permits::Permits;
 use super::waiting::Waiting;
@@ -13,23 +13,28 @@ pub(super) fn sweep(me: usize, dead: usize) {
     let number = |place: usize| u16::try_from(place).unwrap_or(0);
     arena.sweep(number(me), number(dead));
     for (block, kind) in arena.blocks() {
-        // Freed by now, if not.
-        if !arena.pin(block) {
-            continue;
-        }
-        let object = Object::in_block(block);
-        let held = object.is_held_by(dead);
-        if held {
-            bereave(kind, object, dead);
-            object.take_from_the_dead(dead);
-        }
-        // It may have died after it let go of an end, and before it saw that this was the last.
-        if held || matches!(kind, Kind::Queue | Kind::Pipe) {
-            role_is_gone(kind, object, if held { family::member(dead).pid.get() } else { 0 });
-        }
-        arena.unpin(block);
-        object.free_if_unused(me);
+        sweep_block(me, dead, block, kind);
     }
+}
+
+pub(super) fn sweep_block(me: usize, dead: usize, block: BlockId, kind: Kind) {
+    let arena = &family::get().arena;
+    // Freed by now, if not.
+    if !arena.pin(block) {
+        return;
+    }
+    let object = Object::in_block(block);
+    let held = object.is_held_by(dead);
+    if held {
+        bereave(kind, object, dead);
+        object.take_from_the_dead(dead);
+    }
+    // It may have died after it let go of an end, and before it saw that this was the last.
+    if held || matches!(kind, Kind::Queue | Kind::Pipe) {
+        role_is_gone(kind, object, if held { family::member(dead).pid.get() } else { 0 });
+    }
+    arena.unpin(block);
+    object.free_if_unused(me);
 }
 
 /// The part of the sweep that depends on the kind.

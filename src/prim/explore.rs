@@ -23,7 +23,7 @@ type Body = Box<dyn FnOnce() + Send>;
 pub(crate) struct Threads {
     bodies: Vec<Body>,
     burial: Option<Body>,
-    verdict: Option<Body>,
+    verdict: Option<Box<dyn FnMut()>>,
 }
 
 impl Threads {
@@ -39,8 +39,8 @@ impl Threads {
         self
     }
 
-    /// What is asserted when all have come to an end.
-    pub(crate) fn verdict(&mut self, body: impl FnOnce() + Send + 'static) -> &mut Self {
+    /// What is asserted when all have come to an end. It is dropped after all of them.
+    pub(crate) fn verdict(&mut self, body: impl FnMut() + 'static) -> &mut Self {
         self.verdict = Some(Box::new(body));
         self
     }
@@ -76,6 +76,9 @@ struct State {
     mortal: bool,
     steps: usize,
     failure: Option<String>,
+    /// All have come to an end.
+    ended: bool,
+    /// Those that died are let go of.
     over: bool,
 }
 
@@ -83,6 +86,7 @@ struct State {
 struct Run {
     state: Mutex<State>,
     turns: Vec<Condvar>,
+    end: Condvar,
 }
 
 /// Thrown through a thread whose run is over.
@@ -120,7 +124,7 @@ pub(crate) fn all(preemptions: usize, scene: impl Fn(&mut Threads)) -> usize {
 }
 
 fn once(preemptions: usize, path: Vec<Choice>, threads: Threads) -> (Vec<Choice>, Option<String>) {
-    let Threads { mut bodies, burial, verdict } = threads;
+    let Threads { mut bodies, burial, mut verdict } = threads;
     let mut doing = vec![Doing::Ready; bodies.len()];
     let mortal = burial.is_some();
     if let Some(burial) = burial {
@@ -128,18 +132,21 @@ fn once(preemptions: usize, path: Vec<Choice>, threads: Threads) -> (Vec<Choice>
         doing.push(Doing::Unborn);
     }
     let turns = doing.iter().map(|_| Condvar::new()).collect();
-    let state = State { turn: 0, doing, path, at: 0, preemptions, mortal, steps: 0, failure: None, over: false };
-    let run = Arc::new(Run { state: Mutex::new(state), turns });
+    let state =
+        State { turn: 0, doing, path, at: 0, preemptions, mortal, steps: 0, failure: None, ended: false, over: false };
+    let run = Arc::new(Run { state: Mutex::new(state), turns, end: Condvar::new() });
     std::thread::scope(|scope| {
         for (number, body) in bodies.into_iter().enumerate() {
             let run = Arc::clone(&run);
             scope.spawn(move || run.live(number, body));
         }
+        let mut state = run.end.wait_while(run.lock(), |state| !state.ended).unwrap_or_else(PoisonError::into_inner);
+        if let (None, Some(verdict)) = (&state.failure, &mut verdict) {
+            state.failure = catch_unwind(AssertUnwindSafe(verdict)).err().map(|panic| words(panic.as_ref()));
+        }
+        run.let_go(&mut state);
     });
     let mut state = run.lock();
-    if let (None, Some(verdict)) = (&state.failure, verdict) {
-        state.failure = catch_unwind(AssertUnwindSafe(verdict)).err().map(|panic| words(panic.as_ref()));
-    }
     (std::mem::take(&mut state.path), state.failure.take())
 }
 
@@ -150,7 +157,7 @@ fn words(panic: &(dyn Any + Send)) -> String {
 
 /// A step of this thread follows: others may come before it, or it may never come.
 #[inline]
-pub(super) fn step() {
+pub(crate) fn step() {
     with(|run, me| {
         let mut state = run.lock();
         state.steps += 1;
@@ -227,10 +234,16 @@ impl Run {
     /// Ends the run: all that are left are thrown out of it.
     fn fail(&self, state: &mut State, why: String) {
         state.failure.get_or_insert(why);
-        self.finish(state);
+        self.let_go(state);
+        self.end(state);
     }
 
-    fn finish(&self, state: &mut State) {
+    fn end(&self, state: &mut State) {
+        state.ended = true;
+        self.end.notify_all();
+    }
+
+    fn let_go(&self, state: &mut State) {
         state.over = true;
         self.turns.iter().for_each(Condvar::notify_all);
     }
@@ -296,7 +309,7 @@ impl Run {
         let asleep: Vec<usize> =
             (0..state.doing.len()).filter(|one| matches!(state.doing[*one], Doing::Asleep(_))).collect();
         if asleep.is_empty() {
-            self.finish(state);
+            self.end(state);
         } else {
             self.fail(state, format!("threads {asleep:?} sleep for ever"));
         }

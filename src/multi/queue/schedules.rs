@@ -89,8 +89,8 @@ impl Scene {
 
     /// All that was put was got, or is left, or went with a `get` that did not return; nothing came twice, unless it says so; and what is
     /// left comes as it was put.
-    fn check(&self) -> impl FnOnce() + Send + 'static {
-        // Both ends live on until here, where the thread that made them drops them.
+    fn check(&self) -> impl FnMut() + 'static {
+        // Both ends live on with this, so that the thread that made them drops them.
         let (producer, consumer) = (Arc::clone(&self.producer), Arc::clone(&self.consumer));
         let (begun, put) = (Arc::clone(&self.begun), Arc::clone(&self.put));
         let (got, getting) = (Arc::clone(&self.got), Arc::clone(&self.getting));
@@ -116,8 +116,7 @@ impl Scene {
 
 /// All schedules of these, with so many threads cut short; `PINRING_EXPLORE` more of them are.
 fn explore(preemptions: usize, capacity: usize, scene: impl Fn(&Scene, &mut Threads)) {
-    let more: usize = std::env::var("PINRING_EXPLORE").ok().and_then(|more| more.parse().ok()).unwrap_or(0);
-    let count = explore::all(preemptions + more, |threads| {
+    let count = explore::all(preemptions + alone::more_preemptions(), |threads| {
         let made = Scene::new(capacity);
         scene(&made, threads);
         threads.verdict(made.check());
