@@ -11,6 +11,11 @@ use super::error::{DecodeError, TooLarge};
 ///
 /// # Safety
 /// No references or pointers, no padding, and every bit pattern is a valid value.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not plain data",
+    note = "numbers, arrays of them and `pod!` structs are: no pointers, no gaps, and any bytes are a value",
+    note = "as a message, anything else that serde knows goes into a `Serde<{Self}>`"
+)]
 pub unsafe trait Pod: Copy + Send + 'static {}
 
 macro_rules! plain {

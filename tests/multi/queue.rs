@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pinring::multi::{GetError, Process, PutError, Serde, Shutdown, queue};
+use pinring::multi::{Consumer, GetError, Process, PutError, Serde, Shutdown, pipe, queue};
 
 use crate::Case;
 
@@ -19,6 +19,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a50_what_was_put_is_there", a50),
     ("a51_a_loop_over_a_queue_ends_by_itself", a51),
     ("a_returned_lease_goes_to_another_and_says_so", leases),
+    ("a_lease_moved_to_a_child_has_gone_back", lease_moved),
     ("a_killed_consumer_loses_nothing", killed_consumer),
     ("a_killed_lease_is_delivered_again", killed_lease),
     ("a_killed_producer_leaves_whole_values_only", killed_producer),
@@ -234,6 +235,25 @@ fn leases() {
     consumer.join();
     drop(producer);
     assert!(matches!(consumer.lease(), Err(GetError::Closed)));
+}
+
+fn lease_moved() {
+    let (producer, consumer) = queue::<u8>(4).unwrap();
+    producer.put(1).unwrap();
+    let forever: &'static Consumer<u8> = Box::leak(Box::new(consumer.clone()));
+    let lease = forever.lease().unwrap();
+    let (go, wait) = pipe::<()>().unwrap();
+    let child = Process::spawn(move || {
+        wait.recv().unwrap();
+        lease.ack();
+    });
+    let again = consumer.lease().unwrap();
+    assert_eq!((*again, again.attempt()), (1, 2));
+    go.send(()).unwrap();
+    child.unwrap().join().unwrap();
+    assert!(!consumer.join_timeout(MS), "it is ours now, and not done");
+    again.ack();
+    consumer.join();
 }
 
 fn random(seed: &mut u64) -> u64 {
