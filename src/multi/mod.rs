@@ -67,7 +67,6 @@ mod lock;
 mod logging;
 mod manager;
 mod member;
-#[allow(unsafe_code)]
 mod message;
 #[allow(unsafe_code)]
 mod mutex;
@@ -78,6 +77,8 @@ mod object;
 mod passing;
 mod permits;
 mod pipe;
+#[allow(unsafe_code)]
+mod pod;
 mod pool;
 mod process;
 #[allow(unsafe_code)]
@@ -118,13 +119,14 @@ pub use manager::{
     Manager, ManagerBuilder, ManagerError, ManagerStats, Proxy, RArray, RBarrier, RDict, REvent, RList, RLock,
     RLockGuard, RNamespace, RPermit, RQueue, RSemaphore, RService, RValue, Service, ServiceError, Wire, answer,
 };
-pub use message::{Message, Pod, Reader, Serde, Writer, pod};
+pub use message::{Message, Reader, Serde, Writer};
 pub use mutex::{Mutex, MutexGuard};
 pub use net::{
     AcceptError, Addr, AddrError, AuthKey, BytesConn, HANDSHAKE_LIMIT, Incoming, Listener, MAX_MESSAGE, RecvBytesError,
     SendBytesError, connect, connect_unauthenticated,
 };
 pub use pipe::{Connection, Receiver, Sender, duplex, pipe};
+pub use pod::{Pod, pod};
 pub use pool::{
     AsyncResult, IMap, IMapUnordered, MapBuilder, MapError, Pool, PoolBuilder, PoolStats, Retry, TaskError, TypedPool,
     WorkerContext, WorkerInfo, task_attempt,

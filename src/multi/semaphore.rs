@@ -131,6 +131,20 @@ passed_by_view!(Semaphore, permits);
 
 /// A permit, taken. Its end gives it back, and so does the end of its process. It stays with its process: one that is moved into the work of
 /// a child has been given back.
+///
+/// ```
+/// use pinring::multi::{Process, Semaphore};
+///
+/// let ready = Semaphore::new(1)?;
+/// ready.acquire().forget();
+/// let theirs = ready.clone();
+/// let child = Process::spawn(move || theirs.release(1).unwrap())?;
+/// let permit = ready.acquire();
+/// assert_eq!(ready.value(), 0);
+/// drop(permit);
+/// assert_eq!(ready.value(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "its end gives the permit back"]
 pub struct Permit<'a> {

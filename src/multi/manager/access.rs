@@ -20,21 +20,22 @@ use crate::multi::net::{Addr, AuthKey};
 /// Whoever [started](Self::start) the server ends it, by [`Self::shutdown`] or by dropping this; if that process dies the server does,
 /// too. After a fork the child's copy is as one that is [connected](Self::connect).
 ///
-/// ```no_run
-/// use pinring::multi::{Addr, AuthKey, Manager, RDict};
+/// ```
+/// use pinring::multi::{AuthKey, Manager, RDict};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let key = AuthKey::from_bytes(&std::fs::read("/etc/pinring/key")?);
-/// let manager = Manager::builder().address("tcp:0.0.0.0:5000".parse()?).authkey(key.clone()).start()?;
+/// let key = AuthKey::from_bytes(b"from a file that only we can read");
+/// let manager = Manager::builder().address("tcp:127.0.0.1:0".parse()?).authkey(key.clone()).start()?;
 /// let dict = manager.dict::<String, i64>()?;
 /// manager.publish("readings", &dict)?;
 ///
-/// // On another machine:
-/// let manager = Manager::connect(&"tcp:192.168.1.7:5000".parse()?, &key)?;
-/// let dict: RDict<String, i64> = manager.lookup("readings")?;
-/// dict.insert("x".into(), 1)?;
-/// # Ok(())
-/// # }
+/// // In any other process, on any machine that can reach the address:
+/// let there = Manager::connect(&manager.address(), &key)?;
+/// let readings: RDict<String, i64> = there.lookup("readings")?;
+/// readings.insert("x".into(), 1)?;
+///
+/// assert_eq!(dict.get(&"x".into())?, Some(1));
+/// manager.shutdown()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Manager {
     client: Arc<Client>,

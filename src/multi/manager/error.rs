@@ -6,6 +6,20 @@ use crate::multi::net::AcceptError;
 use crate::process::SpawnError;
 
 /// Why a manager has not done what was asked. Each says which object of which manager it is about.
+///
+/// ```
+/// use std::time::Duration;
+/// use pinring::multi::{Manager, ManagerError, RList};
+///
+/// let manager = Manager::start()?;
+/// assert!(matches!(manager.list::<u8>()?.remove(3), Err(ManagerError::NotFound(_))));
+/// let nothing = manager.queue::<u8>(1)?.get_timeout(Duration::ZERO);
+/// assert!(matches!(nothing, Err(ManagerError::Timeout { .. })));
+/// manager.publish("flag", &manager.event()?)?;
+/// let error = manager.lookup::<RList<u8>>("flag").unwrap_err();
+/// assert!(matches!(error, ManagerError::TypeMismatch { .. }), "{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManagerError {

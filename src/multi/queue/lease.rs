@@ -12,6 +12,21 @@ use crate::multi::message::{Message, Reader};
 ///
 /// Until it is acknowledged it keeps its place in the queue. It stays with its process: one that is moved into the work of a child has gone
 /// back, and whatever the child does with its copy changes nothing.
+///
+/// ```
+/// use pinring::multi::queue;
+///
+/// let (producer, consumer) = queue::<u32>(4)?;
+/// producer.put(7)?;
+/// let lease = consumer.lease()?;
+/// drop(lease);
+/// let again = consumer.lease()?;
+/// assert_eq!((*again, again.attempt()), (7, 2));
+/// again.ack();
+/// // All is done with.
+/// consumer.join();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Leased<'c, T: Message> {
     consumer: &'c Consumer<T>,
     claim: Option<Claim>,

@@ -14,16 +14,18 @@ use crate::sys::fork;
 /// Not recursive: who holds it and wants it again waits for ever. When the holder's process dies it becomes free within a second, and
 /// the next holder [is told](RLockGuard::owner_died).
 ///
-/// ```no_run
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let manager = pinring::multi::Manager::start()?;
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
 /// let lock = manager.lock()?;
 /// let guard = lock.acquire()?;
 /// if guard.owner_died() {
 ///     // whatever the lock protects may be half done: put it right
 /// }
-/// # Ok(())
-/// # }
+/// assert!(lock.is_locked()?);
+/// drop(guard);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RLock {
     handle: Arc<Handle>,
@@ -77,6 +79,19 @@ impl RLock {
 }
 
 /// Holds the lock until it is dropped. In a forked child it holds nothing.
+///
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
+/// let lock = manager.lock()?;
+/// let guard = lock.acquire()?;
+/// assert!(lock.try_acquire()?.is_none());
+/// // As dropping it, but says so if the server is not to be reached.
+/// guard.release()?;
+/// assert!(!lock.is_locked()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the lock is free again when this is dropped"]
 pub struct RLockGuard {
     handle: Arc<Handle>,

@@ -12,6 +12,18 @@ use crate::sys::fork;
 /// A number of permits that holders in any process, on any machine, share.
 ///
 /// The permits of a process that dies come back within a second. Nobody can give back more than was taken.
+///
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
+/// let ports = manager.semaphore(2)?;
+/// let one = ports.acquire()?;
+/// assert_eq!(ports.free()?, 1);
+/// one.release()?;
+/// assert_eq!(ports.free()?, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RSemaphore {
     handle: Arc<Handle>,
 }
@@ -61,6 +73,19 @@ impl RSemaphore {
 }
 
 /// A permit, which goes back when this is dropped. In a forked child it is none.
+///
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
+/// let ports = manager.semaphore(1)?;
+/// let permit = ports.try_acquire()?;
+/// assert!(permit.is_some());
+/// assert!(ports.try_acquire()?.is_none());
+/// drop(permit);
+/// assert!(ports.try_acquire()?.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the permit goes back when this is dropped"]
 pub struct RPermit {
     handle: Arc<Handle>,
