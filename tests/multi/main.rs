@@ -15,6 +15,7 @@
 )]
 
 mod blobs;
+mod handles;
 mod logging;
 mod memory;
 mod pipe;
@@ -52,6 +53,7 @@ fn cases() -> Vec<Case> {
         sync_wait::CASES,
         memory::CASES,
         blobs::CASES,
+        handles::CASES,
         pool::CASES,
         logging::CASES,
         sync_kill::CASES,
