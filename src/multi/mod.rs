@@ -41,7 +41,8 @@
 //!
 //! If the launcher itself is killed, processes can be forked but not launched, and nothing is given back any more: whoever waits for one
 //! that dies then waits for ever. A value that was being sent when its sender was killed, and holds an object, keeps that until the program
-//! ends. A stopped process (SIGSTOP) is not dead: others wait for it. A family has at most 253 processes besides its first at a time, and
+//! ends. A stopped process (SIGSTOP) is not dead: others wait for it, a manager's
+//! clients [as long as they like](Manager::set_silence_limit). A family has at most 253 processes besides its first at a time, and
 //! [`Pool`] tasks must not capture anything, which is seen when the program is built (not by `cargo check`).
 
 #[allow(unsafe_code)]

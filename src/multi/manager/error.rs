@@ -1,6 +1,7 @@
 //! What can go wrong with a manager.
 
 use std::io;
+use std::time::Duration;
 
 use crate::multi::net::AcceptError;
 use crate::process::SpawnError;
@@ -53,6 +54,19 @@ pub enum ManagerError {
         object: String,
         /// How it broke.
         reason: String,
+    },
+    /// The server has said nothing for so long, to this connection nor to a new one: it is stopped, or out of reach. It may have done what
+    /// was asked, or do it when it goes on. See [`Manager::set_silence_limit`](super::Manager::set_silence_limit).
+    #[error(
+        "the manager at {address} has said nothing for {limit:?} while {object} was asked; is it stopped? It may or may not have done it"
+    )]
+    Silent {
+        /// Where.
+        address: String,
+        /// What was asked.
+        object: String,
+        /// How long it might be silent.
+        limit: Duration,
     },
     /// The server's process is no more, and what it held is lost. Another server at the same address is not it.
     #[error("the manager at {address}, which held {object}, is no more")]

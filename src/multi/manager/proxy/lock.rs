@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::client::Handle;
+use super::super::client::{Handle, Held};
 use super::super::error::ManagerError;
 use super::super::wire::{Limit, Op, Reply};
 use super::proxy;
-use crate::sys::fork;
 
 /// A lock that one holder in any process, on any machine, has at a time.
 ///
@@ -74,7 +73,7 @@ impl RLock {
             Reply::Held { guard, owner_died } => Some((guard, owner_died)),
             _ => None,
         })?;
-        Ok(RLockGuard { handle: Arc::clone(&self.handle), guard, owner_died, pid: fork::own_pid() })
+        Ok(RLockGuard { held: Held::new(&self.handle, guard), owner_died })
     }
 }
 
@@ -94,10 +93,8 @@ impl RLock {
 /// ```
 #[must_use = "the lock is free again when this is dropped"]
 pub struct RLockGuard {
-    handle: Arc<Handle>,
-    guard: u64,
+    held: Held,
     owner_died: bool,
-    pid: i32,
 }
 
 impl RLockGuard {
@@ -110,29 +107,13 @@ impl RLockGuard {
     ///
     /// # Errors
     /// If the server is not to be reached: the lock is free or will be.
-    pub fn release(mut self) -> Result<(), ManagerError> {
-        self.give_back()
-    }
-
-    fn give_back(&mut self) -> Result<(), ManagerError> {
-        if self.pid != fork::own_pid() {
-            return Ok(());
-        }
-        // Once only.
-        self.pid = 0;
-        self.handle.tell(Op::Yield { guard: self.guard })
+    pub fn release(self) -> Result<(), ManagerError> {
+        self.held.give_back()
     }
 }
 
 impl std::fmt::Debug for RLockGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the guard of {}", self.handle.client().name(self.handle.target()))
-    }
-}
-
-impl Drop for RLockGuard {
-    fn drop(&mut self) {
-        // A server that is not to be reached frees what this process held, or is no more.
-        let _ = self.give_back();
+        write!(f, "the guard of {}", self.held.name())
     }
 }
