@@ -21,6 +21,7 @@ mod memory;
 mod pipe;
 mod points;
 mod pool;
+mod pool_kill;
 mod process;
 mod queue;
 mod sync;
@@ -55,6 +56,7 @@ fn cases() -> Vec<Case> {
         blobs::CASES,
         handles::CASES,
         pool::CASES,
+        pool_kill::CASES,
         logging::CASES,
         sync_kill::CASES,
         points::CASES,
