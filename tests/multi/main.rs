@@ -24,6 +24,8 @@ mod pool;
 mod pool_kill;
 mod process;
 mod queue;
+#[path = "../support/random.rs"]
+mod random;
 mod sync;
 mod sync_kill;
 mod sync_wait;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use pinring::multi::{Consumer, GetError, Process, PutError, Serde, Shutdown, pipe, queue};
 
 use crate::Case;
+use crate::random::Random;
 
 pub(crate) const CASES: &[Case] = &[
     ("a41_a_full_queue_says_so_and_gives_the_value_back", a41),
@@ -256,16 +257,9 @@ fn lease_moved() {
     consumer.join();
 }
 
-fn random(seed: &mut u64) -> u64 {
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    *seed
-}
-
 /// Consumers that are killed while they get lose at most what they got: what they said they had, everybody else gets the rest once.
 fn killed_consumer() {
-    let mut seed = std::process::id() as u64 | 1;
+    let mut random = Random::new();
     for _ in 0..crate::repeats() {
         let (producer, consumer) = queue::<u64>(64).unwrap();
         let (report, said) = queue::<u64>(1 << 16).unwrap();
@@ -277,7 +271,7 @@ fn killed_consumer() {
         });
         let victim = victim.unwrap();
         let feeder = Process::spawn(move || drop(producer.put_all(1..=5000))).unwrap();
-        std::thread::sleep(Duration::from_micros(random(&mut seed) % 2000));
+        std::thread::sleep(Duration::from_micros(random.below(2000)));
         victim.kill().unwrap();
         let mut all: Vec<u64> = consumer.iter().collect();
         drop(victim);
@@ -291,7 +285,7 @@ fn killed_consumer() {
 }
 
 fn killed_lease() {
-    let mut seed = std::process::id() as u64 | 1;
+    let mut random = Random::new();
     for _ in 0..crate::repeats() {
         let (producer, consumer) = queue::<u64>(16).unwrap();
         let (report, said) = queue::<u64>(1 << 12).unwrap();
@@ -309,7 +303,7 @@ fn killed_lease() {
         let (victim, other) = (worker(MS / 2), worker(MS / 10));
         drop(report);
         producer.put_all(0..50).unwrap();
-        std::thread::sleep(Duration::from_micros(random(&mut seed) % 3000));
+        std::thread::sleep(Duration::from_micros(random.below(3000)));
         victim.kill().unwrap();
         drop(producer);
         drop(consumer);
@@ -322,7 +316,7 @@ fn killed_lease() {
 }
 
 fn killed_producer() {
-    let mut seed = std::process::id() as u64 | 1;
+    let mut random = Random::new();
     for _ in 0..crate::repeats() {
         let (producer, consumer) = queue::<[u64; 64]>(8).unwrap();
         let theirs = producer.clone();
@@ -332,7 +326,7 @@ fn killed_producer() {
             }
         });
         let victim = victim.unwrap();
-        for n in 0..random(&mut seed) % 200 {
+        for n in 0..random.below(200) {
             assert_eq!(consumer.get().unwrap(), [n; 64]);
         }
         victim.kill().unwrap();
