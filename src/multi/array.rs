@@ -10,7 +10,7 @@ use super::error::{LockError, LockResult};
 use super::mutex::{Guarded, MutexGuard, Shape};
 use super::object::{Handle, Object, Role};
 use super::passing::{Passed, passed_in_messages};
-use super::pod::Pod;
+use super::plain::Pod;
 use super::raw_lock::Patience;
 use super::room::Room;
 

@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use super::arena::{Kind, Words};
 use super::object::{Handle, Object, Role};
 use super::passing::{Passed, passed_in_messages};
-use super::pod::Pod;
+use super::plain::Pod;
 use super::room::Room;
 use super::word::Word64;
 

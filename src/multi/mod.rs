@@ -79,7 +79,7 @@ mod passing;
 mod permits;
 mod pipe;
 #[allow(unsafe_code)]
-mod pod;
+mod plain;
 mod pool;
 mod process;
 #[allow(unsafe_code)]
@@ -127,7 +127,7 @@ pub use net::{
     SendBytesError, connect, connect_unauthenticated,
 };
 pub use pipe::{Connection, Receiver, Sender, duplex, pipe};
-pub use pod::{Pod, pod};
+pub use plain::{Pod, pod};
 pub use pool::{
     AsyncResult, IMap, IMapUnordered, MapBuilder, MapError, Pool, PoolBuilder, PoolStats, Retry, TaskError, TypedPool,
     WorkerContext, WorkerInfo, task_attempt,

@@ -14,7 +14,7 @@ use super::error::LockResult;
 use super::mutex::{Guarded, Shape, refused};
 use super::object::{Handle, Role};
 use super::passing::{Passed, passed_in_messages};
-use super::pod::Pod;
+use super::plain::Pod;
 use super::raw_lock::{Patience, RawLock};
 use super::room::Room;
 

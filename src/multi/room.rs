@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use super::arena::UNIT;
 use super::family;
 use super::object::{BODY, Object};
-use super::pod::Pod;
+use super::plain::Pod;
 
 /// Room for so many values. Whoever has one holds the object that it lies in.
 #[derive(Debug)]

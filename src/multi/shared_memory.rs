@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 use super::array::OutOfBounds;
 use super::family;
 use super::object;
-use super::pod::{bytes_of, value_of};
+use super::plain::{bytes_of, value_of};
 use crate::sys::fork::own_pid;
 use crate::sys::lock;
 use crate::sys::memfd;

@@ -9,7 +9,7 @@ use super::family;
 use super::mutex::{Guarded, Shape};
 use super::object::{BODY, Handle, Object, Role};
 use super::passing::{Passed, passed_in_messages};
-use super::pod::{Pod, bytes_of, value_of};
+use super::plain::{Pod, bytes_of, value_of};
 use super::raw_lock::{Patience, RawLock, Refusal};
 use super::room::Room;
 use super::word::{Word32, Word64};
