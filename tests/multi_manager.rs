@@ -6,6 +6,8 @@
 mod deaths;
 #[path = "multi_manager/limits.rs"]
 mod limits;
+#[path = "multi_manager/silence.rs"]
+mod silence;
 mod support;
 #[path = "multi_manager/types.rs"]
 mod types;
@@ -318,6 +320,8 @@ fn main() -> std::process::ExitCode {
             limits::silent_clients_do_not_hold_up_the_others,
             limits::more_connections_than_allowed_are_refused_and_the_others_go_on,
             limits::messages_of_16_mib_pass_and_too_long_ones_are_refused,
+            silence::a_stopped_server_is_told_and_answers_the_right_one_when_it_goes_on,
+            silence::a_wait_may_take_longer_than_the_server_may_be_silent,
             threads_of_a_client_ask_at_the_same_time,
             a_server_that_is_a_program_of_its_own_serves_until_it_is_killed,
             a_child_may_use_and_drop_what_it_was_forked_with,

@@ -83,14 +83,11 @@ fn scribble() {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let line = maps.lines().find(|line| line.contains("memfd:pinring")).unwrap();
     let base = usize::from_str_radix(line.split('-').next().unwrap(), 16).unwrap();
-    let mut noise = 88_172_645_463_325_252_u64;
+    let mut noise = support::Random::of(88_172_645_463_325_252);
     for at in WRITABLE.get().unwrap().iter().flat_map(|range| range.clone().step_by(8)) {
-        noise ^= noise << 13;
-        noise ^= noise >> 7;
-        noise ^= noise << 17;
         let word = (base + at) as *mut u64;
         // SAFETY: within the segment, which is mapped as long as this process lives. That others read it meanwhile is the point.
-        unsafe { word.write_volatile(noise) };
+        unsafe { word.write_volatile(noise.next()) };
     }
 }
 

@@ -77,8 +77,9 @@ impl RightsFacts {
                 .into();
         }
         format!(
-            "sudo setcap cap_sys_nice,cap_ipc_lock+ep {program}\n\
-             # or, for a service, in its unit (pinring install --print-unit writes it so):\n{unit}"
+            "{}\n\
+             # or, for a service, in its unit (pinring install --print-unit writes it so):\n{unit}",
+            sched::setcap(program)
         )
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::arena::Kind;
 use super::error::{LockError, LockResult};
-use super::message::Pod;
 use super::mutex::{Guarded, MutexGuard, Shape};
 use super::object::{Handle, Object, Role};
 use super::passing::{Passed, passed_in_messages};
+use super::plain::Pod;
 use super::raw_lock::Patience;
 use super::room::Room;
 
@@ -232,6 +232,18 @@ impl<T: Pod> Passed for Array<T> {
 passed_in_messages!(Array<T>);
 
 /// A part of an [`Array`] that no other part overlaps, so it needs no lock. The whole is locked until the last part is gone.
+///
+/// ```
+/// use pinring::multi::{Array, Process};
+///
+/// let numbers = Array::<u32>::zeroed(5)?;
+/// for mut part in numbers.split_even(2).unwrap() {
+///     // The handle of a part goes where its work is done.
+///     Process::spawn(move || (part.start()..).zip(part.iter_mut()).for_each(|(n, place)| *place = n as u32))?.join()?;
+/// }
+/// assert_eq!(*numbers.lock().unwrap(), [0, 1, 2, 3, 4]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the array is locked until all parts are gone"]
 pub struct ArrayPart<T: Pod> {
     /// Keeps the array, and its lock.

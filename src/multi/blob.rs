@@ -5,9 +5,9 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 
 use super::arena::{Kind, Words};
-use super::message::Pod;
 use super::object::{Handle, Object, Role};
 use super::passing::{Passed, passed_in_messages};
+use super::plain::Pod;
 use super::room::Room;
 use super::word::Word64;
 

@@ -5,6 +5,14 @@ use std::num::NonZeroUsize;
 use crate::topology::Topology;
 
 /// A physical core, by the hardware thread that one would use of it.
+///
+/// ```
+/// use pinring::multi::{Process, available_cores};
+///
+/// let core = available_cores()[0];
+/// Process::builder().core(core).spawn(|| ())?.join()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Core {
     /// Number of the hardware thread, as in `/sys/devices/system/cpu`.

@@ -18,6 +18,16 @@ pub struct TooLarge {
 pub struct DecodeError(pub String);
 
 /// How a process ended.
+///
+/// ```
+/// use pinring::multi::{ExitStatus, JoinError, Process, exit};
+///
+/// let ended = Process::spawn(|| -> () { exit(3) })?.join();
+/// assert_eq!(ended, Err(JoinError::Exited(ExitStatus::Code(3))));
+/// let killed = ExitStatus::Signal { signal: 9, core_dumped: false };
+/// assert_eq!((killed.exitcode(), killed.to_string()), (-9, "killed by SIGKILL".to_owned()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
     /// It exited with this code, 0 to 255.
@@ -65,6 +75,13 @@ impl std::fmt::Display for ExitStatus {
 }
 
 /// Why no process was started.
+///
+/// ```
+/// use pinring::multi::{Process, SpawnError};
+///
+/// let thread = std::thread::spawn(|| Process::spawn(|| ()).map(drop));
+/// assert!(matches!(thread.join().unwrap(), Err(SpawnError::MultiThreaded { threads: 2 })));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
@@ -116,6 +133,15 @@ impl std::fmt::Display for PanicInfo {
 }
 
 /// Why there is no result of a process.
+///
+/// ```
+/// use pinring::multi::{JoinError, Process};
+///
+/// let child = Process::spawn(|| -> u64 { panic!("no luck") })?;
+/// let Err(JoinError::Panicked(info)) = child.join() else { unreachable!() };
+/// assert_eq!(info.message, "no luck");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
@@ -134,6 +160,17 @@ pub enum JoinError {
 }
 
 /// Why a value was not put; it is given back.
+///
+/// ```
+/// use pinring::multi::{PutError, queue};
+///
+/// let (producer, consumer) = queue(1)?;
+/// producer.put(1)?;
+/// assert_eq!(producer.try_put(2), Err(PutError::Full(2)));
+/// drop(consumer);
+/// assert_eq!(producer.put(2).unwrap_err().into_inner(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PutError<T> {
@@ -161,6 +198,16 @@ impl<T> PutError<T> {
 }
 
 /// Why no value was got.
+///
+/// ```
+/// use pinring::multi::{GetError, queue};
+///
+/// let (producer, consumer) = queue::<u8>(1)?;
+/// assert_eq!(consumer.try_get(), Err(GetError::Empty));
+/// drop(producer);
+/// assert_eq!(consumer.get(), Err(GetError::Closed));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GetError {
@@ -179,6 +226,15 @@ pub enum GetError {
 }
 
 /// Why no message was received.
+///
+/// ```
+/// use pinring::multi::{Process, RecvError, exit, pipe};
+///
+/// let (sender, receiver) = pipe::<u8>()?;
+/// drop(sender);
+/// assert_eq!(receiver.recv(), Err(RecvError::Eof));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecvError {
@@ -218,6 +274,25 @@ pub enum Death {
 }
 
 /// Why a lock is not simply held.
+///
+/// ```
+/// use pinring::multi::{LockError, Mutex, Process};
+///
+/// let pair = Mutex::new([0u32; 2])?;
+/// let theirs = pair.clone();
+/// let child = Process::spawn(move || {
+///     let mut pair = theirs.lock().unwrap();
+///     pair[0] = 1;
+///     assert_eq!(pair[1], 1, "between the first and the second");
+/// })?;
+/// assert!(child.join().is_err());
+/// let Err(LockError::OwnerDied { mut guard, .. }) = pair.lock() else { unreachable!() };
+/// *guard = [0; 2];
+/// guard.clear_poison();
+/// drop(guard);
+/// assert_eq!(*pair.lock().unwrap(), [0; 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError<G> {
@@ -276,6 +351,17 @@ impl<G> std::fmt::Debug for LockError<G> {
 pub type LockResult<G> = Result<G, LockError<G>>;
 
 /// Why a barrier did not open.
+///
+/// ```
+/// use std::time::Duration;
+/// use pinring::multi::{Barrier, BarrierError};
+///
+/// let barrier = Barrier::new(2.try_into()?)?;
+/// assert_eq!(barrier.wait_timeout(Duration::ZERO), Err(BarrierError::Timeout));
+/// assert_eq!(barrier.wait(), Err(BarrierError::Broken));
+/// barrier.reset();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BarrierError {

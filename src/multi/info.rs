@@ -9,6 +9,18 @@ use crate::process::{Doing, look};
 use crate::sys::fork::own_pid;
 
 /// A process, as it is seen by others.
+///
+/// ```
+/// use pinring::multi::{Process, active_children, current_process, pipe};
+///
+/// let (go, wait) = pipe::<()>()?;
+/// let child = Process::builder().name("reader").spawn(move || drop(wait.recv()))?;
+/// assert_eq!(active_children()[0].name, "reader");
+/// drop(go);
+/// child.join()?;
+/// assert_eq!(current_process().name, "MainProcess");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessInfo {
     /// Its process id.
@@ -26,6 +38,15 @@ impl ProcessInfo {
 }
 
 /// The process that started this one.
+///
+/// ```
+/// use pinring::multi::{Process, parent_process};
+///
+/// assert!(parent_process().is_none());
+/// let child = Process::spawn(|| parent_process().is_some_and(|parent| parent.is_alive()))?;
+/// assert!(child.join()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ParentProcess {
     place: usize,

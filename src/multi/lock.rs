@@ -105,6 +105,19 @@ lock_without_data!(
 );
 lock_without_data!(
     /// A [`Lock`] that the thread that holds it may take again; others get it when it has been given back as often.
+    ///
+    /// ```
+    /// use pinring::multi::ReentrantLock;
+    ///
+    /// let lock = ReentrantLock::new()?;
+    /// let held = lock.acquire().unwrap();
+    /// let again = lock.try_acquire().unwrap();
+    /// drop(held);
+    /// assert!(lock.is_locked());
+    /// drop(again);
+    /// assert!(!lock.is_locked());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "multiprocessing.RLock")]
     ReentrantLock, ReentrantMutex, ReentrantLockGuard
 );

@@ -1,97 +1,33 @@
 //! What can go from one process to another: values that can be written as so many bytes, and made from them again.
 
-use std::mem::MaybeUninit;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{DecodeError, TooLarge};
-
-/// Plain old data: a value is its bytes, and any bytes are a value. [`pod!`](crate::multi::pod) makes a struct of such fields one.
-///
-/// # Safety
-/// No references or pointers, no padding, and every bit pattern is a valid value.
-pub unsafe trait Pod: Copy + Send + 'static {}
-
-macro_rules! plain {
-    ($($number:ty),*) => { $(
-        // SAFETY: a number has no padding, and any bits are one.
-        unsafe impl Pod for $number {}
-    )* };
-}
-plain!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64, ());
-
-// SAFETY: elements without padding lie in an array without gaps.
-unsafe impl<T: Pod, const N: usize> Pod for [T; N] {}
-
-impl Message for bool {
-    const SLOT: usize = 1;
-
-    fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
-        out.put(&[u8::from(*self)])
-    }
-
-    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        match from.take(1)? {
-            [0] => Ok(false),
-            [1] => Ok(true),
-            _ => Err(DecodeError("it is neither true nor false".into())),
-        }
-    }
-}
-
-/// Makes a struct [`Pod`]: all of its fields must be, and there may be no gaps between them (checked when it is compiled).
-///
-/// ```
-/// pinring::multi::pod! {
-///     #[derive(Debug, PartialEq)]
-///     pub struct Point {
-///         pub x: f64,
-///         pub y: f64,
-///     }
-/// }
-/// let here = Point { x: 1.0, y: 2.0 };
-/// let there = here;
-/// assert_eq!(here, there);
-/// ```
-#[macro_export]
-macro_rules! multi_pod {
-    ($(#[$attribute:meta])* $visible:vis struct $name:ident { $($(#[$of:meta])* $field_visible:vis $field:ident: $kind:ty),* $(,)? }) => {
-        $(#[$attribute])*
-        #[derive(Clone, Copy)]
-        #[repr(C)]
-        $visible struct $name { $($(#[$of])* $field_visible $field: $kind),* }
-
-        const _: () = {
-            const fn is_pod<T: $crate::multi::Pod>() -> usize { ::core::mem::size_of::<T>() }
-            assert!(0 $(+ is_pod::<$kind>())* == ::core::mem::size_of::<$name>(), "there are gaps between the fields");
-        };
-        // SAFETY: all fields are `Pod` and there are no gaps, as just checked.
-        #[allow(unsafe_code)]
-        unsafe impl $crate::multi::Pod for $name {}
-    };
-}
-pub use crate::multi_pod as pod;
-
-/// The bytes of a value.
-pub(super) fn bytes_of<T: Pod>(value: &T) -> &[u8] {
-    // SAFETY: `Pod` promises that there is no padding, so all bytes are initialised; the slice borrows the value.
-    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast(), size_of::<T>()) }
-}
-
-/// The value that these bytes are.
-pub(super) fn value_of<T: Pod>(bytes: &[u8]) -> Option<T> {
-    if bytes.len() != size_of::<T>() {
-        return None;
-    }
-    let mut value = MaybeUninit::<T>::uninit();
-    // SAFETY: both have that many bytes, as just checked, and do not overlap: one is our own.
-    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), value.as_mut_ptr().cast(), bytes.len()) };
-    // SAFETY: all bytes are written, and `Pod` promises that any are a value.
-    Some(unsafe { value.assume_init() })
-}
+pub(super) use super::plain::Pod;
+use super::plain::{bytes_of, value_of};
 
 /// What a value is written to, one part after another.
+///
+/// For a message of a form of its own, with [`Reader`]:
+/// ```
+/// use pinring::multi::{DecodeError, Message, Reader, TooLarge, Writer};
+///
+/// struct Volts(f32);
+///
+/// impl Message for Volts {
+///     const SLOT: usize = 4;
+///
+///     fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+///         out.put(&self.0.to_le_bytes())
+///     }
+///
+///     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+///         let bytes = from.take(4)?.try_into().map_err(|_| DecodeError("it is cut off".into()))?;
+///         Ok(Self(f32::from_le_bytes(bytes)))
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Writer<'w> {
     bytes: &'w mut [u8],
@@ -131,6 +67,17 @@ impl<'w> Writer<'w> {
 }
 
 /// What a value is read from, one part after another.
+///
+/// ```
+/// use pinring::multi::{DecodeError, Message, Reader};
+///
+/// /// The first of two numbers.
+/// fn first(from: &mut Reader<'_>) -> Result<u32, DecodeError> {
+///     let first = Message::decode(from)?;
+///     u64::decode(from)?;
+///     Ok(first)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Reader<'r> {
     bytes: &'r [u8],
@@ -160,6 +107,16 @@ impl<'r> Reader<'r> {
 ///
 /// Numbers and arrays of them, structs made by [`pod!`](crate::multi::pod), tuples, `Option` and `Result` of such are messages; anything
 /// that serde can write becomes one in a [`Serde`].
+///
+/// ```
+/// use pinring::multi::{Serde, queue};
+///
+/// let (producer, consumer) = queue::<(u32, Option<f64>, Serde<String>)>(4)?;
+/// producer.put((1, Some(0.5), Serde("one".to_owned())))?;
+/// let (number, half, Serde(text)) = consumer.get()?;
+/// assert_eq!((number, half, text.as_str()), (1, Some(0.5), "one"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot go from one process to another",
     note = "numbers, arrays, `pod!` structs, tuples, Option and Result can; put anything that serde knows into `Serde<{Self}>`"
@@ -198,7 +155,35 @@ impl<T: Pod> Message for T {
     }
 }
 
+impl Message for bool {
+    const SLOT: usize = 1;
+
+    fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+        out.put(&[u8::from(*self)])
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match from.take(1)? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(DecodeError("it is neither true nor false".into())),
+        }
+    }
+}
+
 /// Anything that serde can write, in at most `N` bytes (postcard's format). What is longer is refused where it is put.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use pinring::multi::{PutError, Serde, queue};
+///
+/// let (producer, consumer) = queue::<Serde<BTreeMap<String, i64>, 16>>(4)?;
+/// producer.put(Serde(BTreeMap::from([("one".to_owned(), 1)])))?;
+/// assert_eq!(consumer.get()?.0["one"], 1);
+/// let long = Serde(BTreeMap::from([("x".repeat(20), 1)]));
+/// assert!(matches!(producer.put(long), Err(PutError::TooLarge(..))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Serde<T, const N: usize = 240>(pub T);
 

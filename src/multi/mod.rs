@@ -41,7 +41,8 @@
 //!
 //! If the launcher itself is killed, processes can be forked but not launched, and nothing is given back any more: whoever waits for one
 //! that dies then waits for ever. A value that was being sent when its sender was killed, and holds an object, keeps that until the program
-//! ends. A stopped process (SIGSTOP) is not dead: others wait for it. A family has at most 253 processes besides its first at a time, and
+//! ends. A stopped process (SIGSTOP) is not dead: others wait for it, a manager's
+//! clients [as long as they like](Manager::set_silence_limit). A family has at most 253 processes besides its first at a time, and
 //! [`Pool`] tasks must not capture anything, which is seen when the program is built (not by `cargo check`).
 
 #[cfg(test)]
@@ -69,7 +70,6 @@ mod lock;
 mod logging;
 mod manager;
 mod member;
-#[allow(unsafe_code)]
 mod message;
 #[allow(unsafe_code)]
 mod mutex;
@@ -80,6 +80,8 @@ mod object;
 mod passing;
 mod permits;
 mod pipe;
+#[allow(unsafe_code)]
+mod plain;
 mod pool;
 mod process;
 #[allow(unsafe_code)]
@@ -123,13 +125,14 @@ pub use manager::{
     Manager, ManagerBuilder, ManagerError, ManagerStats, Proxy, RArray, RBarrier, RDict, REvent, RList, RLock,
     RLockGuard, RNamespace, RPermit, RQueue, RSemaphore, RService, RValue, Service, ServiceError, Wire, answer,
 };
-pub use message::{Message, Pod, Reader, Serde, Writer, pod};
+pub use message::{Message, Reader, Serde, Writer};
 pub use mutex::{Mutex, MutexGuard};
 pub use net::{
     AcceptError, Addr, AddrError, AuthKey, BytesConn, HANDSHAKE_LIMIT, Incoming, Listener, MAX_MESSAGE, RecvBytesError,
     SendBytesError, connect, connect_unauthenticated,
 };
 pub use pipe::{Connection, Receiver, Sender, duplex, pipe};
+pub use plain::{Pod, pod};
 pub use pool::{
     AsyncResult, IMap, IMapUnordered, MapBuilder, MapError, Pool, PoolBuilder, PoolStats, Retry, TaskError, TypedPool,
     WorkerContext, WorkerInfo, task_attempt,

@@ -196,6 +196,17 @@ passed_in_messages!(Mutex<T>);
 
 /// A lock, held: the way to what it guards. Its end gives the lock back.
 ///
+/// ```
+/// use pinring::multi::Mutex;
+///
+/// let range = Mutex::new([0i64, 0])?;
+/// let mut held = range.lock().unwrap();
+/// held[1] = 5;
+/// drop(held);
+/// assert_eq!(*range.lock().unwrap(), [0, 5]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// It stays with the thread that took it:
 /// ```compile_fail,E0277
 /// use pinring::multi::{Mutex, Process};

@@ -129,29 +129,31 @@ impl Object {
         self.header().counts[member].add(role.one());
     }
 
-    /// Moves one from `from` to `to`.
+    /// Moves one from `from` to `to`. One for which `from` was never counted is from now on.
     fn shift(self, from: usize, to: usize, role: Role) {
         let header = self.header();
         header.counts[to].add(role.one());
         header.moves.add(1);
-        header.counts[from].sub(role.one());
+        self.take_away(from, role);
     }
 
-    /// One holder less.
-    fn release(self, member: usize, role: Role) {
+    /// Counts one less for a member; how many there were. None if there were none: a handle that came into a child otherwise than by its
+    /// work (in a static, say) was never counted there.
+    fn take_away(self, member: usize, role: Role) -> u64 {
         let counts = &self.header().counts[member];
         let mut before = counts.get();
-        loop {
-            // A handle that came into a child otherwise than by its work (in a static, say) was never counted there.
-            if role.of(before) == 0 {
-                return;
-            }
+        while role.of(before) > 0 {
             match counts.replace(before, before - role.one()) {
                 Ok(()) => break,
                 Err(found) => before = found,
             }
         }
-        if role.of(before) == 1 {
+        role.of(before)
+    }
+
+    /// One holder less.
+    fn release(self, member: usize, role: Role) {
+        if self.take_away(member, role) == 1 {
             self.look(role);
         }
     }
@@ -248,18 +250,13 @@ impl Handle {
         if found != kind || !object.is_current() {
             return None;
         }
-        let counts = &object.header().counts;
         // Ours first, so that it is not freed on its way from there to us.
         object.add(family::me(), role);
         object.header().moves.add(1);
-        let mut on_its_way = counts[ON_ITS_WAY].get();
-        while role.of(on_its_way) > 0 {
-            match counts[ON_ITS_WAY].replace(on_its_way, on_its_way - role.one()) {
-                Ok(()) => return Some(Self { object, role }),
-                Err(other) => on_its_way = other,
-            }
+        if object.take_away(ON_ITS_WAY, role) > 0 {
+            return Some(Self { object, role });
         }
-        counts[family::me()].sub(role.one());
+        object.take_away(family::me(), role);
         None
     }
 }

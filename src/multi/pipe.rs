@@ -14,18 +14,58 @@ use super::queue::Core;
 const CAPACITY: usize = 64;
 
 /// The end of a pipe where messages go in. Clones are further ends of it.
+///
+/// ```
+/// use pinring::multi::{PutError, pipe};
+///
+/// let (sender, receiver) = pipe::<u8>()?;
+/// sender.send(1)?;
+/// assert_eq!(receiver.recv(), Ok(1));
+/// drop(receiver);
+/// assert_eq!(sender.send(2), Err(PutError::Closed(2)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Sender<T: Message> {
     core: Core<T>,
 }
 
 /// The end of a pipe where messages come out.
+///
+/// ```
+/// use std::time::Duration;
+/// use pinring::multi::{Process, RecvError, pipe};
+///
+/// let (sender, receiver) = pipe::<u8>()?;
+/// assert_eq!(receiver.recv_timeout(Duration::ZERO), Err(RecvError::Timeout));
+/// let child = Process::spawn(move || sender.send(1).unwrap())?;
+/// assert_eq!(receiver.recv(), Ok(1));
+/// // Nobody else has a sender: that was all.
+/// assert_eq!(receiver.recv(), Err(RecvError::Eof));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Receiver<T: Message> {
     core: Core<T>,
 }
 
 /// An end of a pipe that goes both ways: sends `S` and receives `R`.
+///
+/// ```
+/// use pinring::multi::{Process, Serde, duplex};
+///
+/// let (asking, answering) = duplex::<u64, Serde<String>>()?;
+/// let child = Process::spawn(move || {
+///     while let Ok(number) = answering.recv() {
+///         answering.send(Serde(format!("{number:x}"))).unwrap();
+///     }
+/// })?;
+/// asking.send(255)?;
+/// assert_eq!(asking.recv()?.0, "ff");
+/// drop(asking);
+/// child.join()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Connection<S: Message, R: Message> {
     sender: Sender<S>,

@@ -15,6 +15,14 @@ use crate::sys::pidfd::PidFd;
 use crate::sys::{affinity, fd, stderr};
 
 /// How a process is to be: made by [`Process::builder`].
+///
+/// ```
+/// use pinring::multi::{Process, current_process};
+///
+/// let builder = Process::builder().name("logger").daemon(true).stdin_null();
+/// assert!(builder.spawn(|| current_process().daemon)?.join()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ProcessBuilder {
     name: Option<String>,

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use super::arena::Kind;
 use super::error::LockResult;
-use super::message::Pod;
 use super::mutex::{Guarded, Shape, refused};
 use super::object::{Handle, Role};
 use super::passing::{Passed, passed_in_messages};
+use super::plain::Pod;
 use super::raw_lock::{Patience, RawLock};
 use super::room::Room;
 
@@ -136,6 +136,18 @@ impl<T: Pod> Passed for ReentrantMutex<T> {
 passed_in_messages!(ReentrantMutex<T>);
 
 /// A reentrant lock, held once more. Its end gives that back.
+///
+/// ```
+/// use pinring::multi::ReentrantMutex;
+///
+/// let number = ReentrantMutex::new(4u32)?;
+/// let held = number.lock().unwrap();
+/// let again = number.lock().unwrap();
+/// // There may be several guards: what they guard is a `Cell`.
+/// again.set(held.get() * 2);
+/// assert_eq!(held.get(), 8);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[must_use = "its end gives the lock back"]
 pub struct ReentrantMutexGuard<'a, T: Pod> {
     lock: &'a RawLock,

@@ -5,8 +5,8 @@ use std::ptr::NonNull;
 
 use super::arena::UNIT;
 use super::family;
-use super::message::Pod;
 use super::object::{BODY, Object};
+use super::plain::Pod;
 
 /// Room for so many values. Whoever has one holds the object that it lies in.
 #[derive(Debug)]

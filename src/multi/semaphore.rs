@@ -81,7 +81,8 @@ impl Semaphore {
 
     /// Takes a permit if there is one.
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
-        self.permits.take(family::me()).then(|| Permit { permits: self.permits, _of: self })
+        let member = family::me();
+        self.permits.take(member).then(|| Permit { permits: self.permits, member, _of: self })
     }
 
     /// As [`Self::acquire`], at most so long; `None`: there was no permit in time.
@@ -128,11 +129,28 @@ impl fmt::Debug for Semaphore {
 
 passed_by_view!(Semaphore, permits);
 
-/// A permit, taken. Its end gives it back, and so does the end of its process.
+/// A permit, taken. Its end gives it back, and so does the end of its process. It stays with its process: one that is moved into the work of
+/// a child has been given back.
+///
+/// ```
+/// use pinring::multi::{Process, Semaphore};
+///
+/// let ready = Semaphore::new(1)?;
+/// ready.acquire().forget();
+/// let theirs = ready.clone();
+/// let child = Process::spawn(move || theirs.release(1).unwrap())?;
+/// let permit = ready.acquire();
+/// assert_eq!(ready.value(), 0);
+/// drop(permit);
+/// assert_eq!(ready.value(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "its end gives the permit back"]
 pub struct Permit<'a> {
     permits: &'static Permits,
+    /// Whose it is.
+    member: usize,
     /// Its handle keeps the permits where they are.
     _of: &'a Semaphore,
 }
@@ -140,13 +158,22 @@ pub struct Permit<'a> {
 impl Permit<'_> {
     /// Does not give it back: another will, by [`Semaphore::release`]. From now on it does not come back with the end of this process.
     pub fn forget(self) {
-        self.permits.change(family::me(), |count, _| Some((count, Change::Less)));
+        if self.is_ours() {
+            self.permits.change(self.member, |count, _| Some((count, Change::Less)));
+        }
         std::mem::forget(self);
+    }
+
+    /// Not that of the process this one was forked from.
+    fn is_ours(&self) -> bool {
+        self.member == family::me()
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.permits.put_back(family::me());
+        if self.is_ours() {
+            self.permits.put_back(self.member);
+        }
     }
 }

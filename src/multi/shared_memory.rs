@@ -12,8 +12,8 @@ use std::ptr::NonNull;
 
 use super::array::OutOfBounds;
 use super::family;
-use super::message::{bytes_of, value_of};
 use super::object;
+use super::plain::{bytes_of, value_of};
 use crate::sys::fork::own_pid;
 use crate::sys::lock;
 use crate::sys::memfd;
@@ -43,6 +43,13 @@ crate::multi::pod! {
 }
 
 /// Why there is no named memory.
+///
+/// ```
+/// use pinring::multi::{SharedMemory, SharedMemoryError};
+///
+/// let name = format!("example-{}", std::process::id());
+/// assert!(matches!(SharedMemory::attach(&name), Err(SharedMemoryError::NotFound(_))));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SharedMemoryError {

@@ -6,10 +6,10 @@ use std::mem::offset_of;
 
 use super::arena::{Kind, Words};
 use super::family;
-use super::message::{Pod, bytes_of, value_of};
 use super::mutex::{Guarded, Shape};
 use super::object::{BODY, Handle, Object, Role};
 use super::passing::{Passed, passed_in_messages};
+use super::plain::{Pod, bytes_of, value_of};
 use super::raw_lock::{Patience, RawLock, Refusal};
 use super::room::Room;
 use super::word::{Word32, Word64};
@@ -221,6 +221,18 @@ mod sealed {
 }
 
 /// Numbers that a [`Value`] can change in one step of the processor.
+///
+/// ```
+/// use pinring::multi::{Number, Value};
+///
+/// fn count<T: Number>(events: &Value<T>, one: T) -> T {
+///     events.fetch_add(one)
+/// }
+/// let events = Value::new(0u32)?;
+/// count(&events, 1);
+/// assert_eq!(events.get(), 1);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub trait Number: Pod + Ord + sealed::Sealed {
     /// Zero minus it, wrapping around.
     #[doc(hidden)]

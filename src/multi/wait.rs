@@ -10,6 +10,15 @@ use super::process::Process;
 use super::queue::Consumer;
 
 /// What one can wait for, among others: the end of a process, a message, a value of a queue.
+///
+/// ```
+/// use pinring::multi::{Process, Waitable, wait};
+///
+/// let children = [Process::spawn(|| 1)?, Process::spawn(|| 2)?];
+/// let ends: Vec<&dyn Waitable> = children.iter().map(|child| child as &dyn Waitable).collect();
+/// assert!(!wait(&ends, None).is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Waitable: sealed::Waitable {}
 
 mod sealed {

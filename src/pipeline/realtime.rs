@@ -64,7 +64,8 @@ pub(super) fn raise_supervisor(workers: &[Wanted]) {
 fn advice(limit: &str) -> String {
     let program = std::env::current_exe().map_or_else(|_| "pinring".into(), |path| path.display().to_string());
     format!(
-        "To allow it: sudo setcap cap_sys_nice,cap_ipc_lock+ep {program}   (in a unit: {limit}, or AmbientCapabilities=CAP_SYS_NICE \
-         CAP_IPC_LOCK)"
+        "To allow it: {}   (in a unit: {limit}, or AmbientCapabilities=CAP_SYS_NICE \
+         CAP_IPC_LOCK)",
+        sched::setcap(&program)
     )
 }

@@ -133,7 +133,7 @@ impl System {
             // The segment is no node's.
             let Some((node, _)) = name.rsplit_once('.') else { continue };
             if pairs.iter().any(|(old, _)| self.nodes[*old].0 == node) {
-                heirlooms.push((name, fd.try_clone_to_owned().map_err(SetupError::Bell)?));
+                heirlooms.push((name, fd.try_clone_to_owned().map_err(SetupError::Descriptor)?));
             }
         }
         self.leave_nothing();

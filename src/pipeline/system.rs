@@ -45,9 +45,9 @@ pub enum SetupError {
         /// What the system answered.
         source: io::Error,
     },
-    /// No eventfd.
-    #[error("cannot make a doorbell: {0}; look at `ulimit -n`")]
-    Bell(io::Error),
+    /// No descriptor, for a doorbell or for what a successor inherits.
+    #[error("cannot make another file descriptor: {0}; look at `ulimit -n`")]
+    Descriptor(io::Error),
 }
 
 /// A graph ready to run: planned, its segment made, its doorbells hung.
@@ -152,7 +152,8 @@ impl System {
             let slots = Slots::new(&segment, log.slots, SLOT_COUNT, SLOT_SIZE);
             LogReader::new(segment.shared(log.words), slots)
         });
-        let bells = plan.workers.iter().map(|_| EventFd::new()).collect::<io::Result<_>>().map_err(SetupError::Bell)?;
+        let bells =
+            plan.workers.iter().map(|_| EventFd::new()).collect::<io::Result<_>>().map_err(SetupError::Descriptor)?;
         let mut system = Self {
             notify,
             kept: nodes.iter().map(|_| None).collect(),
@@ -164,7 +165,7 @@ impl System {
             realtime,
             logs: logs.collect(),
             bells: Arc::new(bells),
-            log_bell: EventFd::new().map_err(SetupError::Bell)?,
+            log_bell: EventFd::new().map_err(SetupError::Descriptor)?,
             deserted: vec![false; plan.nodes.len()],
             reader: None,
             changes: Vec::new(),

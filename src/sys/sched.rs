@@ -51,6 +51,11 @@ pub fn unlock_memory() {
     let _ = munlockall();
 }
 
+/// The command by which a program may have real-time priorities and locked memory (capabilities(7)).
+pub fn setcap(program: &str) -> String {
+    format!("sudo setcap cap_sys_nice,cap_ipc_lock+ep {program}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

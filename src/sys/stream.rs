@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, Shutdown, recv, sendmsg, setsockopt, shutdown, sockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
 
 /// After how many seconds of silence a TCP peer is asked whether it is still there.
 const KEEP_ALIVE_IDLE_S: u32 = 10;
@@ -14,6 +15,8 @@ const KEEP_ALIVE_IDLE_S: u32 = 10;
 const KEEP_ALIVE_INTERVAL_S: u32 = 5;
 /// How many of them may stay without an answer.
 const KEEP_ALIVE_QUESTIONS: u32 = 3;
+/// A year: what is longer might not fit the kernel's number of seconds.
+const MOST_MICROS: i64 = 365 * 24 * 3600 * 1_000_000;
 
 /// Waits for bytes and takes what is there into `buffer`; 0: the peer has closed its end.
 ///
@@ -100,6 +103,18 @@ pub fn has_hung_up(fd: BorrowedFd<'_>) -> bool {
         Ok(count) => count == 0,
         Err(error) => error.kind() != io::ErrorKind::WouldBlock,
     }
+}
+
+/// From now on a read or a write ends with WouldBlock when it has waited so long without a byte; `None`: it waits for ever.
+///
+/// # Errors
+/// What setsockopt(2) answered.
+pub fn limit_silence(fd: &impl AsFd, limit: Option<Duration>) -> io::Result<()> {
+    // Zero is for ever to the kernel.
+    let micros = limit.map_or(0, |limit| i64::try_from(limit.as_micros()).unwrap_or(i64::MAX).max(1));
+    let time = TimeVal::microseconds(micros.min(MOST_MICROS));
+    setsockopt(fd, sockopt::ReceiveTimeout, &time)?;
+    Ok(setsockopt(fd, sockopt::SendTimeout, &time)?)
 }
 
 /// Nothing more is received: a peer that writes on is told so.

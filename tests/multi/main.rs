@@ -15,13 +15,17 @@
 )]
 
 mod blobs;
+mod handles;
 mod logging;
 mod memory;
 mod pipe;
 mod points;
 mod pool;
+mod pool_kill;
 mod process;
 mod queue;
+#[path = "../support/random.rs"]
+mod random;
 mod sync;
 mod sync_kill;
 mod sync_wait;
@@ -52,7 +56,9 @@ fn cases() -> Vec<Case> {
         sync_wait::CASES,
         memory::CASES,
         blobs::CASES,
+        handles::CASES,
         pool::CASES,
+        pool_kill::CASES,
         logging::CASES,
         sync_kill::CASES,
         points::CASES,

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use pinring::multi::{GetError, Process, PutError, Serde, Shutdown, queue};
+use pinring::multi::{Consumer, GetError, Process, PutError, Serde, Shutdown, pipe, queue};
 
 use crate::Case;
+use crate::random::Random;
 
 pub(crate) const CASES: &[Case] = &[
     ("a41_a_full_queue_says_so_and_gives_the_value_back", a41),
@@ -19,6 +20,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a50_what_was_put_is_there", a50),
     ("a51_a_loop_over_a_queue_ends_by_itself", a51),
     ("a_returned_lease_goes_to_another_and_says_so", leases),
+    ("a_lease_moved_to_a_child_has_gone_back", lease_moved),
     ("a_killed_consumer_loses_nothing", killed_consumer),
     ("a_killed_lease_is_delivered_again", killed_lease),
     ("a_killed_producer_leaves_whole_values_only", killed_producer),
@@ -236,16 +238,28 @@ fn leases() {
     assert!(matches!(consumer.lease(), Err(GetError::Closed)));
 }
 
-fn random(seed: &mut u64) -> u64 {
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    *seed
+fn lease_moved() {
+    let (producer, consumer) = queue::<u8>(4).unwrap();
+    producer.put(1).unwrap();
+    let forever: &'static Consumer<u8> = Box::leak(Box::new(consumer.clone()));
+    let lease = forever.lease().unwrap();
+    let (go, wait) = pipe::<()>().unwrap();
+    let child = Process::spawn(move || {
+        wait.recv().unwrap();
+        lease.ack();
+    });
+    let again = consumer.lease().unwrap();
+    assert_eq!((*again, again.attempt()), (1, 2));
+    go.send(()).unwrap();
+    child.unwrap().join().unwrap();
+    assert!(!consumer.join_timeout(MS), "it is ours now, and not done");
+    again.ack();
+    consumer.join();
 }
 
 /// Consumers that are killed while they get lose at most what they got: what they said they had, everybody else gets the rest once.
 fn killed_consumer() {
-    let mut seed = std::process::id() as u64 | 1;
+    let mut random = Random::new();
     for _ in 0..crate::repeats() {
         let (producer, consumer) = queue::<u64>(64).unwrap();
         let (report, said) = queue::<u64>(1 << 16).unwrap();
@@ -257,7 +271,7 @@ fn killed_consumer() {
         });
         let victim = victim.unwrap();
         let feeder = Process::spawn(move || drop(producer.put_all(1..=5000))).unwrap();
-        std::thread::sleep(Duration::from_micros(random(&mut seed) % 2000));
+        std::thread::sleep(Duration::from_micros(random.below(2000)));
         victim.kill().unwrap();
         let mut all: Vec<u64> = consumer.iter().collect();
         drop(victim);
@@ -271,7 +285,7 @@ fn killed_consumer() {
 }
 
 fn killed_lease() {
-    let mut seed = std::process::id() as u64 | 1;
+    let mut random = Random::new();
     for _ in 0..crate::repeats() {
         let (producer, consumer) = queue::<u64>(16).unwrap();
         let (report, said) = queue::<u64>(1 << 12).unwrap();
@@ -289,7 +303,7 @@ fn killed_lease() {
         let (victim, other) = (worker(MS / 2), worker(MS / 10));
         drop(report);
         producer.put_all(0..50).unwrap();
-        std::thread::sleep(Duration::from_micros(random(&mut seed) % 3000));
+        std::thread::sleep(Duration::from_micros(random.below(3000)));
         victim.kill().unwrap();
         drop(producer);
         drop(consumer);
@@ -302,7 +316,7 @@ fn killed_lease() {
 }
 
 fn killed_producer() {
-    let mut seed = std::process::id() as u64 | 1;
+    let mut random = Random::new();
     for _ in 0..crate::repeats() {
         let (producer, consumer) = queue::<[u64; 64]>(8).unwrap();
         let theirs = producer.clone();
@@ -312,7 +326,7 @@ fn killed_producer() {
             }
         });
         let victim = victim.unwrap();
-        for n in 0..random(&mut seed) % 200 {
+        for n in 0..random.below(200) {
             assert_eq!(consumer.get().unwrap(), [n; 64]);
         }
         victim.kill().unwrap();

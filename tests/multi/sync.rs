@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a53_a_reentrant_lock_is_free_after_as_many_releases", a53),
     ("a54_a_semaphore_counts", a54),
     ("a55_a_bounded_semaphore_refuses_too_many", a55),
+    ("a_permit_moved_to_a_child_has_been_given_back", permit_moved),
     ("a56_a_semaphore_waits_as_long_as_told", a56),
     ("a62_an_event_is_set_waited_for_and_cleared", a62),
     ("a62_an_event_set_and_cleared_at_once_was_set", a62_generation),
@@ -133,6 +134,16 @@ fn a54() {
     Process::spawn(move || theirs.release(4).unwrap()).unwrap().join().unwrap();
     assert_eq!(semaphore.value(), 4);
     assert!(Semaphore::new(u32::MAX).is_err());
+}
+
+fn permit_moved() {
+    let semaphore: &'static Semaphore = Box::leak(Box::new(Semaphore::new(1).unwrap()));
+    for forgotten in [false, true] {
+        let permit = semaphore.acquire();
+        let child = Process::spawn(move || if forgotten { permit.forget() } else { drop(permit) });
+        child.unwrap().join().unwrap();
+        assert_eq!(semaphore.value(), 1);
+    }
 }
 
 fn a55() {

@@ -9,8 +9,12 @@ pub(crate) mod nodes;
 pub(crate) mod processes;
 pub(crate) mod ptrace;
 pub(crate) mod pty;
+pub(crate) mod random;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[allow(unused_imports, reason = "each test uses its part")]
+pub(crate) use random::Random;
 
 /// A test: the fact that must hold, and the code that tries it.
 pub(crate) type Test = (&'static str, fn());
@@ -43,28 +47,4 @@ pub(crate) fn run(tests: &[Test], watchdog_s: u32) -> std::process::ExitCode {
     }
     println!("\n{passed} passed, {failed} failed");
     if failed == 0 { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
-}
-
-/// A small generator of random numbers (xorshift64*, Vigna 2016), so that a failing run can be repeated from its seed.
-pub(crate) struct Random(u64);
-
-impl Random {
-    /// From `PINRING_SEED`, or the clock; prints which.
-    pub(crate) fn new() -> Self {
-        let seed = std::env::var("PINRING_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = seed.unwrap_or_else(|| pinring::sys::clock::monotonic_ns() | 1);
-        println!("PINRING_SEED={seed}");
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
 }

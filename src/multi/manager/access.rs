@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::builder::ManagerBuilder;
 use super::client::{Client, Handle, Target};
@@ -20,21 +21,22 @@ use crate::multi::net::{Addr, AuthKey};
 /// Whoever [started](Self::start) the server ends it, by [`Self::shutdown`] or by dropping this; if that process dies the server does,
 /// too. After a fork the child's copy is as one that is [connected](Self::connect).
 ///
-/// ```no_run
-/// use pinring::multi::{Addr, AuthKey, Manager, RDict};
+/// ```
+/// use pinring::multi::{AuthKey, Manager, RDict};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let key = AuthKey::from_bytes(&std::fs::read("/etc/pinring/key")?);
-/// let manager = Manager::builder().address("tcp:0.0.0.0:5000".parse()?).authkey(key.clone()).start()?;
+/// let key = AuthKey::from_bytes(b"from a file that only we can read");
+/// let manager = Manager::builder().address("tcp:127.0.0.1:0".parse()?).authkey(key.clone()).start()?;
 /// let dict = manager.dict::<String, i64>()?;
 /// manager.publish("readings", &dict)?;
 ///
-/// // On another machine:
-/// let manager = Manager::connect(&"tcp:192.168.1.7:5000".parse()?, &key)?;
-/// let dict: RDict<String, i64> = manager.lookup("readings")?;
-/// dict.insert("x".into(), 1)?;
-/// # Ok(())
-/// # }
+/// // In any other process, on any machine that can reach the address:
+/// let there = Manager::connect(&manager.address(), &key)?;
+/// let readings: RDict<String, i64> = there.lookup("readings")?;
+/// readings.insert("x".into(), 1)?;
+///
+/// assert_eq!(dict.get(&"x".into())?, Some(1));
+/// manager.shutdown()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Manager {
     client: Arc<Client>,
@@ -65,6 +67,36 @@ impl Manager {
 
     pub(super) fn started(client: Client, server: ServerProcess) -> Self {
         Self { client: Arc::new(client), server: Some(server) }
+    }
+
+    /// From now on the server may be silent so long, towards this process and the children that it forks, in whatever they ask by this and by
+    /// all proxies that come of this; `None`, as at the beginning: for ever.
+    ///
+    /// Silent is who answers nothing, as a process that is stopped (SIGSTOP) or a machine that is gone. A request that takes its time is not:
+    /// when that has not been answered for so long the server is asked whether it is there, and if it is, which may take it as long again,
+    /// the wait goes on. So it is safe to wait for ever for a lock or an item with this.
+    ///
+    /// After [`ManagerError::Silent`] the connection is given up, and the next request makes another: no answer is taken for that of another
+    /// request. A server that goes on gives nothing to who has given up.
+    ///
+    /// # Errors
+    /// If the server is not to be reached: a second connection is made, by which it knows that this process lives though it has given up
+    /// others.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use pinring::multi::{Manager, ManagerError};
+    ///
+    /// let manager = Manager::start()?;
+    /// manager.set_silence_limit(Some(Duration::from_secs(2)))?;
+    /// match manager.value(1)?.get() {
+    ///     Err(ManagerError::Silent { .. }) => println!("it is stopped, or out of reach"),
+    ///     other => assert_eq!(other?, 1),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_silence_limit(&self, limit: Option<Duration>) -> Result<(), ManagerError> {
+        self.client.set_silence_limit(limit)
     }
 
     /// Where the server listens: the real address, for [`Self::connect`].

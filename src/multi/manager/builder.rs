@@ -18,6 +18,17 @@ const DEFAULT_MAX_MESSAGE: usize = 64 << 20;
 const DEFAULT_MAX_CONNECTIONS: usize = 1024;
 
 /// Where and how a server is to be. Made by [`Manager::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use pinring::multi::{AuthKey, Manager};
+///
+/// let builder = Manager::builder().address("tcp:127.0.0.1:0".parse()?).authkey(AuthKey::random());
+/// let manager = builder.max_message(1 << 20).handshake_limit(Duration::from_secs(1)).start()?;
+/// assert!(manager.address().to_string().starts_with("tcp:127.0.0.1:"));
+/// manager.shutdown()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing is started yet"]
 pub struct ManagerBuilder {

@@ -1,11 +1,26 @@
 //! What can go wrong with a manager.
 
 use std::io;
+use std::time::Duration;
 
 use crate::multi::net::AcceptError;
 use crate::process::SpawnError;
 
 /// Why a manager has not done what was asked. Each says which object of which manager it is about.
+///
+/// ```
+/// use std::time::Duration;
+/// use pinring::multi::{Manager, ManagerError, RList};
+///
+/// let manager = Manager::start()?;
+/// assert!(matches!(manager.list::<u8>()?.remove(3), Err(ManagerError::NotFound(_))));
+/// let nothing = manager.queue::<u8>(1)?.get_timeout(Duration::ZERO);
+/// assert!(matches!(nothing, Err(ManagerError::Timeout { .. })));
+/// manager.publish("flag", &manager.event()?)?;
+/// let error = manager.lookup::<RList<u8>>("flag").unwrap_err();
+/// assert!(matches!(error, ManagerError::TypeMismatch { .. }), "{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManagerError {
@@ -39,6 +54,19 @@ pub enum ManagerError {
         object: String,
         /// How it broke.
         reason: String,
+    },
+    /// The server has said nothing for so long, to this connection nor to a new one: it is stopped, or out of reach. It may have done what
+    /// was asked, or do it when it goes on. See [`Manager::set_silence_limit`](super::Manager::set_silence_limit).
+    #[error(
+        "the manager at {address} has said nothing for {limit:?} while {object} was asked; is it stopped? It may or may not have done it"
+    )]
+    Silent {
+        /// Where.
+        address: String,
+        /// What was asked.
+        object: String,
+        /// How long it might be silent.
+        limit: Duration,
     },
     /// The server's process is no more, and what it held is lost. Another server at the same address is not it.
     #[error("the manager at {address}, which held {object}, is no more")]

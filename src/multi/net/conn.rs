@@ -200,6 +200,11 @@ impl BytesConn {
         self.eager = Eager::Hot;
     }
 
+    /// From now on a send or a receive that has waited so long without a byte ends with WouldBlock. Such a receive can be tried again.
+    pub(in crate::multi) fn limit_silence(&self, limit: Option<Duration>) -> io::Result<()> {
+        stream::limit_silence(&self.fd, limit)
+    }
+
     /// Whether the peer has gone, and has left nothing to be received.
     pub(in crate::multi) fn has_hung_up(&self) -> bool {
         !self.frames.is_ready(MAX_MESSAGE) && stream::has_hung_up(self.fd.as_fd())

@@ -11,6 +11,18 @@ use crate::sys::random;
 /// A secret that both ends of a connection must know. `Debug` does not show it.
 ///
 /// Whoever has it may do everything that the other end offers; who has not, nothing. It proves who connects; it does not encrypt.
+///
+/// ```
+/// use pinring::multi::AuthKey;
+///
+/// let key = AuthKey::random();
+/// let file = std::env::temp_dir().join(format!("key-{}", std::process::id()));
+/// std::fs::write(&file, key.as_bytes())?;
+/// assert!(AuthKey::from_bytes(&std::fs::read(&file)?) == key);
+/// std::fs::remove_file(&file)?;
+/// assert_eq!(format!("{key:?}"), "AuthKey(..)");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthKey(Vec<u8>);
 

@@ -174,6 +174,21 @@ impl AsFd for Listener {
 }
 
 /// A client that has connected and has proved nothing yet. Dropped, it is hung up on.
+///
+/// ```
+/// use std::time::Duration;
+/// use pinring::multi::{Addr, AuthKey, Listener, connect};
+///
+/// let key = AuthKey::random();
+/// let listener = Listener::bind(&Addr::Auto, key.clone())?;
+/// let address = listener.address();
+/// let client = std::thread::spawn(move || connect(&address, &key, Duration::from_secs(5)).is_ok());
+/// // One that is slow to prove its key keeps nobody else waiting.
+/// let incoming = listener.accept_raw()?;
+/// let server = std::thread::spawn(move || incoming.handshake().is_ok());
+/// assert!(server.join().unwrap() && client.join().unwrap());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Incoming {
     fd: OwnedFd,

@@ -10,6 +10,16 @@ use crate::multi::bell::Limit;
 use crate::multi::message::Message;
 
 /// The results of [`Pool::imap`], in the values' order.
+///
+/// ```
+/// use pinring::multi::Pool;
+///
+/// let pool = Pool::with_processes(2)?;
+/// // Of endless values only as many are taken as are needed.
+/// let squares: Result<Vec<u64>, _> = pool.imap(|n: u64| n * n, 0..).take(4).collect();
+/// assert_eq!(squares?, [0, 1, 4, 9]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct IMap<'p, A: Message, R: Message, F, I> {
     pool: &'p Pool,
@@ -73,6 +83,16 @@ where
 }
 
 /// The results of [`Pool::imap_unordered`], each with the place of its value.
+///
+/// ```
+/// use pinring::multi::Pool;
+///
+/// let pool = Pool::with_processes(2)?;
+/// for (place, square) in pool.imap_unordered(|n: usize| n * n, 0..4) {
+///     assert_eq!(square?, place * place);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct IMapUnordered<'p, A: Message, R: Message, F, I>(pub(super) IMap<'p, A, R, F, I>);
 

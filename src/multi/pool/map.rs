@@ -14,6 +14,15 @@ use crate::multi::error::{DecodeError, TooLarge};
 use crate::multi::message::{Message, Reader, Writer, hand_over};
 
 /// Why a map has not all results.
+///
+/// ```
+/// use pinring::multi::Pool;
+///
+/// let pool = Pool::with_processes(2)?;
+/// let error = pool.map(|n: u32| 60 / n, [1, 0, 2]).unwrap_err();
+/// assert_eq!((error.index, error.completed), (1, vec![Some(60), None, Some(30)]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapError<R> {
     /// The first value, by its place, that has none.
@@ -48,6 +57,16 @@ impl<R> std::fmt::Display for MapError<R> {
 impl<R: std::fmt::Debug> std::error::Error for MapError<R> {}
 
 /// A map that is to be run: [`Pool::map_with`].
+///
+/// ```
+/// use std::time::Duration;
+/// use pinring::multi::{Pool, Retry};
+///
+/// let pool = Pool::with_processes(2)?;
+/// let work = pool.map_with(|n: u64| n + 1, 0..100).chunk_size(10.try_into()?).retry(Retry::UpTo(2));
+/// assert_eq!(work.deadline(Duration::from_secs(60)).collect()?.len(), 100);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "it runs when it is collected"]
 pub struct MapBuilder<'p, A: Message, R: Message, F, I> {

@@ -48,6 +48,14 @@ pub struct WorkerContext {
 }
 
 /// What becomes of a task whose worker died.
+///
+/// ```
+/// use pinring::multi::{Pool, Retry, exit, task_attempt};
+///
+/// let pool = Pool::builder().processes(1).retry(Retry::UpTo(1)).build()?;
+/// assert_eq!(pool.apply(|()| if task_attempt() == 1 { exit(1) } else { task_attempt() }, ())?, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Retry {
     /// Nothing: whoever waits for it is told. It was done at most once.
@@ -93,6 +101,14 @@ pub struct WorkerInfo {
 }
 
 /// How a pool is to be: [`Pool::builder`].
+///
+/// ```
+/// use pinring::multi::Pool;
+///
+/// let pool = Pool::builder().processes(2).no_pinning().slot_bytes(1024).max_tasks_per_child(100.try_into()?).build()?;
+/// assert_eq!(pool.workers().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct PoolBuilder {
     processes: Option<usize>,

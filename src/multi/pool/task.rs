@@ -13,6 +13,16 @@ use crate::multi::error::{DecodeError, ExitStatus, PanicInfo, TooLarge};
 use crate::multi::message::{Message, Reader};
 
 /// Why a task has no result.
+///
+/// ```
+/// use pinring::multi::{ExitStatus, Pool, TaskError, exit};
+///
+/// let pool = Pool::with_processes(1)?;
+/// let lost = pool.apply(|()| -> () { exit(7) }, ());
+/// assert!(matches!(lost, Err(TaskError::WorkerDied { status: ExitStatus::Code(7), attempt: 1, .. })));
+/// assert_eq!(pool.apply(|n: u8| n + 1, 1), Ok(2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskError {
@@ -64,6 +74,23 @@ pub enum TaskError {
 }
 
 /// The result of a task that will be there: [`super::Pool::apply_async`]. Dropped, it cancels a task that has not begun.
+///
+/// ```
+/// use std::time::Duration;
+/// use pinring::multi::Pool;
+///
+/// let pool = Pool::with_processes(1)?;
+/// let mut result = pool.apply_async(|n: u64| n + 1, 1)?;
+/// let value = loop {
+///     match result.get_timeout(Duration::from_millis(10)) {
+///         Ok(value) => break value,
+///         // Not yet: it is given back, to be asked again.
+///         Err(later) => result = later,
+///     }
+/// };
+/// assert_eq!(value, Ok(2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it cancels a task that has not begun"]
 pub struct AsyncResult<R: Message> {

@@ -29,6 +29,17 @@ use super::message::Message;
 use super::object::Object;
 
 /// How a queue is shut down.
+///
+/// ```
+/// use pinring::multi::{GetError, Shutdown, queue};
+///
+/// let (producer, consumer) = queue::<u8>(4)?;
+/// producer.put(1)?;
+/// producer.shutdown(Shutdown::Drain);
+/// assert!(producer.put(2).is_err());
+/// assert_eq!((consumer.get(), consumer.get()), (Ok(1), Err(GetError::Closed)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutdown {
     /// Nothing is put any more; what is there can be got.
@@ -38,18 +49,52 @@ pub enum Shutdown {
 }
 
 /// The end of a queue where values are put. Clones are further ends of the same queue.
+///
+/// ```
+/// use pinring::multi::{Process, queue};
+///
+/// let (producer, consumer) = queue::<u64>(4)?;
+/// let theirs = producer.clone();
+/// let child = Process::spawn(move || theirs.put(1).unwrap())?;
+/// producer.put(2)?;
+/// assert_eq!(consumer.get()? + consumer.get()?, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Producer<T: Message> {
     core: Core<T>,
 }
 
 /// The end of a queue where values are got. Clones are further ends of the same queue: each value goes to one of them.
+///
+/// ```
+/// use pinring::multi::{Process, queue};
+///
+/// let (producer, consumer) = queue::<u64>(4)?;
+/// let theirs = consumer.clone();
+/// let child = Process::spawn(move || theirs.iter().sum::<u64>())?;
+/// producer.put_all(0..100)?;
+/// drop(producer);
+/// let ours: u64 = consumer.iter().sum();
+/// assert_eq!(ours + child.join()?, 4950);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Consumer<T: Message> {
     core: Core<T>,
 }
 
 /// Both ends in one, as in Python.
+///
+/// ```
+/// use pinring::multi::{Process, Queue};
+///
+/// let queue = Queue::new(4)?;
+/// let theirs = queue.clone();
+/// Process::spawn(move || theirs.put(42u64).unwrap())?.join()?;
+/// assert_eq!(queue.get(), Ok(42));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Queue<T: Message> {
     producer: Producer<T>,

@@ -5,8 +5,10 @@
 //! child has none of its parent's ([`OwnedHere`](crate::sys::at_fork::OwnedHere)) and another token: it is a client of its own.
 
 mod handle;
+mod held;
 mod line;
 mod pool;
 
 pub(super) use handle::{Handle, Target, value};
+pub(super) use held::Held;
 pub(super) use pool::Client;

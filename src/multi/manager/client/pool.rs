@@ -35,6 +35,10 @@ struct Pool {
     /// The server's number, once it is known.
     incarnation: Option<u64>,
     idle: Vec<Line>,
+    /// Where connections may be given up: one over which nothing is asked, so that the server knows that this client lives.
+    anchor: Option<Line>,
+    /// How long the server may be silent.
+    limit: Option<Duration>,
     /// Objects of which a proxy is no more, one entry for each, that the server has not been told of.
     released: Vec<u64>,
 }
@@ -42,7 +46,8 @@ struct Pool {
 impl Client {
     /// Connects, to know that a server is there and has the key.
     pub(in super::super) fn connect(address: &Addr, key: &AuthKey) -> Result<Self, ManagerError> {
-        let pool = Pool { pid: 0, session: [0; 16], incarnation: None, idle: Vec::new(), released: Vec::new() };
+        let (idle, released) = (Vec::new(), Vec::new());
+        let pool = Pool { pid: 0, session: [0; 16], incarnation: None, idle, anchor: None, limit: None, released };
         let client = Self { address: address.clone(), key: key.clone(), pool: Mutex::new(pool) };
         let line = client.take(Target::SERVER)?;
         client.give_back(line);
@@ -57,6 +62,13 @@ impl Client {
         &self.key
     }
 
+    /// From now on the server may be silent so long.
+    pub(in super::super) fn set_silence_limit(&self, limit: Option<Duration>) -> Result<(), ManagerError> {
+        self.lock().limit = limit;
+        // With the anchor, while the server still speaks.
+        self.take(Target::SERVER).map(|line| self.give_back(line))
+    }
+
     /// Asks `target` for `op`, and has `read` take from the answer what is wanted.
     pub(in super::super) fn ask<R>(
         &self,
@@ -66,9 +78,15 @@ impl Client {
     ) -> Result<R, ManagerError> {
         let mut line = self.take(target)?;
         let sent = line.send(target.id, op);
-        let result = match sent.and_then(|()| line.receive()) {
+        let heard = sent.and_then(|()| self.hear(&mut line));
+        let result = match heard.and_then(|()| line.answer()) {
             Err(Broken::TooLong { len, max }) => {
                 Err(ManagerError::TooLarge { object: self.name(target), len: len as u64, max: max as u64 })
+            }
+            Err(Broken::Silent(limit)) => {
+                // With its connection goes the answer, should it come: nobody takes it for that of another request.
+                drop(line);
+                return Err(self.silent(target, limit));
             }
             Err(Broken::Lost(reason)) => {
                 // Never asked again by itself: it may have been done.
@@ -83,6 +101,25 @@ impl Client {
         };
         self.give_back(line);
         result
+    }
+
+    /// Waits for the answer as long as the server is not silent: what was asked may take its time, a connection may not.
+    fn hear(&self, line: &mut Line) -> Result<(), Broken> {
+        loop {
+            match line.receive() {
+                Err(Broken::Silent(limit)) if self.answers_within(limit) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Whether the server, or the system in its place, says anything to a newcomer.
+    fn answers_within(&self, limit: Duration) -> bool {
+        let session = self.lock().session;
+        match connect(&self.address, &self.key, limit) {
+            Ok(conn) => !matches!(Line::open(conn, session, limit), Err(Broken::Silent(_))),
+            Err(error) => !matches!(error, AcceptError::HandshakeTimeout { .. }),
+        }
     }
 
     /// One proxy of an object is no more. The server hears of it with the next chance.
@@ -114,25 +151,44 @@ impl Client {
         let own_pid = fork::own_pid();
         if pool.pid != own_pid {
             pool.idle.clear();
+            pool.anchor = None;
             pool.released.clear();
             random::fill(&mut pool.session)
                 .map_err(|source| ManagerError::Io { address: self.address.to_string(), source })?;
             pool.pid = own_pid;
         }
-        if let Some(line) = pool.idle.pop() {
-            return Ok(line);
+        let limit = pool.limit;
+        if limit.is_some() && pool.anchor.is_none() {
+            drop(pool);
+            let anchor = self.open(target, limit)?;
+            pool = self.lock();
+            pool.anchor = Some(anchor);
         }
-        let (session, expected) = (pool.session, pool.incarnation);
+        let idle = pool.idle.pop();
         drop(pool);
-        let conn = connect(&self.address, &self.key, CONNECT_LIMIT).map_err(|error| match error {
+        let mut line = match idle {
+            Some(line) => line,
+            None => self.open(target, limit)?,
+        };
+        line.limit_silence(limit).map_err(|broken| self.broken(target, broken))?;
+        Ok(line)
+    }
+
+    /// Another connection.
+    fn open(&self, target: Target, limit: Option<Duration>) -> Result<Line, ManagerError> {
+        let (session, expected) = {
+            let pool = self.lock();
+            (pool.session, pool.incarnation)
+        };
+        let opening = limit.map_or(CONNECT_LIMIT, |limit| limit.min(CONNECT_LIMIT));
+        let conn = connect(&self.address, &self.key, opening).map_err(|error| match error {
             AcceptError::Auth { .. } => ManagerError::Auth { address: self.address.to_string() },
+            AcceptError::HandshakeTimeout { .. } if limit.is_some() => self.silent(target, opening),
             other if expected.is_some() => self.lost(target, other.to_string()),
             other => ManagerError::Connect(other),
         })?;
-        let (line, incarnation) = Line::open(conn, session).map_err(|broken| match broken {
-            Broken::Lost(reason) => self.lost(target, reason),
-            Broken::TooLong { .. } => self.lost(target, "it takes no request at all".to_owned()),
-        })?;
+        let opened = Line::open(conn, session, opening);
+        let (line, incarnation) = opened.map_err(|broken| self.broken(target, broken))?;
         if expected.is_some_and(|expected| expected != incarnation) {
             return Err(ManagerError::ServerDied { address: self.address.to_string(), object: self.name(target) });
         }
@@ -142,6 +198,18 @@ impl Client {
 
     fn give_back(&self, line: Line) {
         put_back(&mut self.lock(), line);
+    }
+
+    fn broken(&self, target: Target, broken: Broken) -> ManagerError {
+        match broken {
+            Broken::Silent(limit) => self.silent(target, limit),
+            Broken::Lost(reason) => self.lost(target, reason),
+            Broken::TooLong { .. } => self.lost(target, "it takes no request at all".to_owned()),
+        }
+    }
+
+    fn silent(&self, target: Target, limit: Duration) -> ManagerError {
+        ManagerError::Silent { address: self.address.to_string(), object: self.name(target), limit }
     }
 
     /// A connection has broken: because the server is no more?
@@ -169,7 +237,7 @@ impl Client {
                 // Slow: alive in any case. Or of another key: not the one we know.
                 Err(error) => return !matches!(error, AcceptError::Auth { .. }),
                 Ok(conn) => {
-                    if let Ok((_, incarnation)) = Line::open(conn, session) {
+                    if let Ok((_, incarnation)) = Line::open(conn, session, PROBE_LIMIT) {
                         return expected.is_none_or(|expected| expected == incarnation);
                     }
                 }

@@ -9,6 +9,17 @@ use super::super::wire::{Blob, Op};
 use super::{Wire, proxy};
 
 /// A number of values that stays the same.
+///
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
+/// let array = manager.array([1, 2, 3])?;
+/// array.set(0, 10)?;
+/// array.update(1, |number| number * 10)?;
+/// assert_eq!(array.to_vec()?, [10, 20, 3]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RArray<T> {
     handle: Arc<Handle>,
     of: PhantomData<fn() -> (T,)>,

@@ -12,6 +12,18 @@ use super::proxy;
 ///
 /// A party that dies or gives up while it waits breaks it for all, within a second; one that dies before it comes is not known, so
 /// wait with a limit where that may happen.
+///
+/// ```
+/// use pinring::multi::{Manager, Process};
+///
+/// let manager = Manager::start()?;
+/// let barrier = manager.barrier(2)?;
+/// let theirs = barrier.clone();
+/// let child = Process::spawn(move || theirs.wait().is_ok())?;
+/// barrier.wait()?;
+/// assert!(child.join()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RBarrier {
     handle: Arc<Handle>,
 }

@@ -14,6 +14,20 @@ use super::{Wire, proxy};
 ///
 /// Two keys are the same if serde writes the same bytes for them: a type that writes equal keys differently (a hash map, a float
 /// with two zeros) is no good key.
+///
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
+/// let dict = manager.dict::<String, i64>()?;
+/// let key = "count".to_owned();
+/// dict.insert(key.clone(), 1)?;
+/// // No other process comes between the reading and the writing.
+/// dict.update(&key, |count| Some(count.unwrap_or(0) + 1))?;
+/// assert_eq!(dict.at(&key)?, 2);
+/// assert!(!dict.compare_exchange(&key, Some(&1), Some(5))?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RDict<K, V> {
     handle: Arc<Handle>,
     of: PhantomData<fn() -> (K, V)>,

@@ -9,6 +9,19 @@ use super::super::wire::Op;
 use super::proxy;
 
 /// A flag that processes wait for.
+///
+/// ```
+/// use std::time::Duration;
+/// use pinring::multi::{Manager, Process};
+///
+/// let manager = Manager::start()?;
+/// let started = manager.event()?;
+/// assert!(!started.wait_timeout(Duration::ZERO)?);
+/// let theirs = started.clone();
+/// let child = Process::spawn(move || theirs.set().is_ok())?;
+/// started.wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct REvent {
     handle: Arc<Handle>,
 }

@@ -10,6 +10,19 @@ use super::array::update_at;
 use super::{Wire, proxy};
 
 /// A list that several processes change. What one gets out of it is a copy.
+///
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
+/// let list = manager.list()?;
+/// list.push("b".to_owned())?;
+/// list.insert(0, "a".to_owned())?;
+/// list.extend(["c".to_owned()])?;
+/// assert_eq!(list.to_vec()?, ["a", "b", "c"]);
+/// assert_eq!(list.get(7)?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RList<T> {
     handle: Arc<Handle>,
     of: PhantomData<fn() -> (T,)>,

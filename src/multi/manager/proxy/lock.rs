@@ -3,27 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::client::Handle;
+use super::super::client::{Handle, Held};
 use super::super::error::ManagerError;
 use super::super::wire::{Limit, Op, Reply};
 use super::proxy;
-use crate::sys::fork;
 
 /// A lock that one holder in any process, on any machine, has at a time.
 ///
 /// Not recursive: who holds it and wants it again waits for ever. When the holder's process dies it becomes free within a second, and
 /// the next holder [is told](RLockGuard::owner_died).
 ///
-/// ```no_run
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let manager = pinring::multi::Manager::start()?;
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
 /// let lock = manager.lock()?;
 /// let guard = lock.acquire()?;
 /// if guard.owner_died() {
 ///     // whatever the lock protects may be half done: put it right
 /// }
-/// # Ok(())
-/// # }
+/// assert!(lock.is_locked()?);
+/// drop(guard);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RLock {
     handle: Arc<Handle>,
@@ -72,17 +73,28 @@ impl RLock {
             Reply::Held { guard, owner_died } => Some((guard, owner_died)),
             _ => None,
         })?;
-        Ok(RLockGuard { handle: Arc::clone(&self.handle), guard, owner_died, pid: fork::own_pid() })
+        Ok(RLockGuard { held: Held::new(&self.handle, guard), owner_died })
     }
 }
 
 /// Holds the lock until it is dropped. In a forked child it holds nothing.
+///
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
+/// let lock = manager.lock()?;
+/// let guard = lock.acquire()?;
+/// assert!(lock.try_acquire()?.is_none());
+/// // As dropping it, but says so if the server is not to be reached.
+/// guard.release()?;
+/// assert!(!lock.is_locked()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the lock is free again when this is dropped"]
 pub struct RLockGuard {
-    handle: Arc<Handle>,
-    guard: u64,
+    held: Held,
     owner_died: bool,
-    pid: i32,
 }
 
 impl RLockGuard {
@@ -95,29 +107,13 @@ impl RLockGuard {
     ///
     /// # Errors
     /// If the server is not to be reached: the lock is free or will be.
-    pub fn release(mut self) -> Result<(), ManagerError> {
-        self.give_back()
-    }
-
-    fn give_back(&mut self) -> Result<(), ManagerError> {
-        if self.pid != fork::own_pid() {
-            return Ok(());
-        }
-        // Once only.
-        self.pid = 0;
-        self.handle.tell(Op::Yield { guard: self.guard })
+    pub fn release(self) -> Result<(), ManagerError> {
+        self.held.give_back()
     }
 }
 
 impl std::fmt::Debug for RLockGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the guard of {}", self.handle.client().name(self.handle.target()))
-    }
-}
-
-impl Drop for RLockGuard {
-    fn drop(&mut self) {
-        // A server that is not to be reached frees what this process held, or is no more.
-        let _ = self.give_back();
+        write!(f, "the guard of {}", self.held.name())
     }
 }

@@ -32,6 +32,18 @@ use serde::de::DeserializeOwned;
 use super::client::Handle;
 
 /// A value that a manager can hold: anything of one's own that serde knows. Implemented for all of those.
+///
+/// ```
+/// use pinring::multi::Wire;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Reading {
+///     port: String,
+///     volts: f64,
+/// }
+/// fn can_be_held<T: Wire>() {}
+/// can_be_held::<Vec<Reading>>();
+/// ```
 pub trait Wire: Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Wire for T {}
@@ -39,6 +51,17 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Wire for T {}
 /// A proxy of an object in a manager. Its clones are proxies of the same object.
 ///
 /// The object lives as long as a process has a proxy of it, or it has a [name](super::Manager::publish).
+///
+/// ```
+/// use pinring::multi::{Manager, REvent};
+///
+/// let manager = Manager::start()?;
+/// let event = manager.event()?;
+/// manager.publish("started", &event)?;
+/// event.set()?;
+/// assert!(manager.lookup::<REvent>("started")?.is_set()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Proxy: Sealed + Clone {}
 
 /// What only this crate can implement.

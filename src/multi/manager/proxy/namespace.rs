@@ -11,6 +11,18 @@ use super::super::wire::{Blob, Op, Reply, read};
 use super::{Wire, proxy};
 
 /// Values of any types, each under a name.
+///
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
+/// let settings = manager.namespace()?;
+/// settings.set("rate", 9600u32)?;
+/// settings.set("port", "ttyS0".to_owned())?;
+/// assert_eq!(settings.get::<u32>("rate")?, Some(9600));
+/// assert_eq!(settings.names()?, ["port", "rate"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RNamespace {
     handle: Arc<Handle>,
 }

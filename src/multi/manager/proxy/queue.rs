@@ -13,6 +13,19 @@ use super::{Wire, proxy};
 ///
 /// An item goes to one process. If that is found dead when the item is handed to it, the item goes back to the front; if it dies
 /// with the item in its hands, the item is lost.
+///
+/// ```
+/// use pinring::multi::{Manager, ManagerError, Process};
+///
+/// let manager = Manager::start()?;
+/// let queue = manager.queue::<u64>(10)?;
+/// let theirs = queue.clone();
+/// let child = Process::spawn(move || theirs.put(&42).is_ok())?;
+/// assert_eq!(queue.get()?, 42);
+/// queue.close()?;
+/// assert!(matches!(queue.get(), Err(ManagerError::Closed { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RQueue<T> {
     handle: Arc<Handle>,
     of: PhantomData<fn() -> (T,)>,

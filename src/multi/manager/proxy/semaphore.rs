@@ -3,15 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::client::Handle;
+use super::super::client::{Handle, Held};
 use super::super::error::ManagerError;
 use super::super::wire::{Limit, Op};
 use super::proxy;
-use crate::sys::fork;
 
 /// A number of permits that holders in any process, on any machine, share.
 ///
 /// The permits of a process that dies come back within a second. Nobody can give back more than was taken.
+///
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
+/// let ports = manager.semaphore(2)?;
+/// let one = ports.acquire()?;
+/// assert_eq!(ports.free()?, 1);
+/// one.release()?;
+/// assert_eq!(ports.free()?, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RSemaphore {
     handle: Arc<Handle>,
 }
@@ -56,15 +67,27 @@ impl RSemaphore {
 
     fn acquire_within(&self, limit: Limit) -> Result<RPermit, ManagerError> {
         self.handle.tell(Op::Acquire(limit))?;
-        Ok(RPermit { handle: Arc::clone(&self.handle), pid: fork::own_pid() })
+        Ok(RPermit { held: Held::new(&self.handle, 0) })
     }
 }
 
 /// A permit, which goes back when this is dropped. In a forked child it is none.
+///
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
+/// let ports = manager.semaphore(1)?;
+/// let permit = ports.try_acquire()?;
+/// assert!(permit.is_some());
+/// assert!(ports.try_acquire()?.is_none());
+/// drop(permit);
+/// assert!(ports.try_acquire()?.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the permit goes back when this is dropped"]
 pub struct RPermit {
-    handle: Arc<Handle>,
-    pid: i32,
+    held: Held,
 }
 
 impl RPermit {
@@ -72,29 +95,13 @@ impl RPermit {
     ///
     /// # Errors
     /// If the server is not to be reached: the permit is back or will be.
-    pub fn release(mut self) -> Result<(), ManagerError> {
-        self.give_back()
-    }
-
-    fn give_back(&mut self) -> Result<(), ManagerError> {
-        if self.pid != fork::own_pid() {
-            return Ok(());
-        }
-        // Once only.
-        self.pid = 0;
-        self.handle.tell(Op::Yield { guard: 0 })
+    pub fn release(self) -> Result<(), ManagerError> {
+        self.held.give_back()
     }
 }
 
 impl std::fmt::Debug for RPermit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "a permit of {}", self.handle.client().name(self.handle.target()))
-    }
-}
-
-impl Drop for RPermit {
-    fn drop(&mut self) {
-        // A server that is not to be reached frees what this process held, or is no more.
-        let _ = self.give_back();
+        write!(f, "a permit of {}", self.held.name())
     }
 }

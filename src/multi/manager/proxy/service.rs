@@ -12,6 +12,37 @@ use super::super::wire::{Blob, Op};
 use super::proxy;
 
 /// A proxy of an object of a [`Service`](super::super::Service).
+///
+/// ```
+/// use pinring::multi::{Manager, Service, ServiceError, answer};
+///
+/// struct Counter(u64);
+///
+/// impl Service for Counter {
+///     const NAME: &'static str = "counter";
+///     type Init = u64;
+///
+///     fn create(first: u64) -> Result<Self, ServiceError> {
+///         Ok(Self(first))
+///     }
+///
+///     fn call(&mut self, method: &str, args: &[u8]) -> Result<Vec<u8>, ServiceError> {
+///         match method {
+///             "add" => answer(args, |n: u64| {
+///                 self.0 += n;
+///                 Ok(self.0)
+///             }),
+///             _ => Err(ServiceError::NoSuchMethod),
+///         }
+///     }
+/// }
+///
+/// let manager = Manager::builder().register::<Counter>().start()?;
+/// let counter = manager.service::<Counter>(&40)?;
+/// assert_eq!(counter.call::<u64, u64>("add", &2)?, 42);
+/// assert!(counter.call::<(), ()>("reset", &()).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RService<S> {
     handle: Arc<Handle>,
     of: PhantomData<fn() -> (S,)>,

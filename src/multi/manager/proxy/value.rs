@@ -9,6 +9,16 @@ use super::super::wire::{Blob, Op};
 use super::{Wire, proxy};
 
 /// A value that several processes read and replace.
+///
+/// ```
+/// use pinring::multi::Manager;
+///
+/// let manager = Manager::start()?;
+/// let total = manager.value(1.5)?;
+/// total.update(|total| total + 1.0)?;
+/// assert_eq!(total.get()?, 2.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RValue<T> {
     handle: Arc<Handle>,
     of: PhantomData<fn() -> (T,)>,

@@ -62,7 +62,8 @@ impl<S> Gate<S> {
         result
     }
 
-    /// Waits until `take` gives something. A client that has gone while it waited is given nothing.
+    /// Waits until `take` gives something. A client that has gone is given nothing, also if it went before its request was read: it may
+    /// have given up a server that was stopped.
     pub(super) fn wait<T>(
         &self,
         conn: &BytesConn,
@@ -70,6 +71,9 @@ impl<S> Gate<S> {
         mut take: impl FnMut(&mut S) -> Option<T>,
     ) -> Result<T, Refusal> {
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        if conn.has_hung_up() {
+            return Err(Refusal::Gone);
+        }
         let mut state = self.lock();
         loop {
             if let Some(taken) = take(&mut state) {

@@ -1,0 +1,99 @@
+//! What becomes of a pool's tasks when their workers are killed.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use pinring::multi::{Pool, Retry, TaskError, exit, task_attempt};
+
+use crate::Case;
+use crate::pool::square;
+
+pub(crate) const CASES: &[Case] = &[
+    ("a_killed_worker_fails_its_task_only", killed_worker),
+    ("a_killed_worker_is_replaced_on_its_core", replaced),
+    ("a_task_is_tried_again_if_so_asked", retried),
+    ("a_map_goes_on_when_workers_die", map_and_deaths),
+    ("an_init_that_fails_breaks_the_pool", broken),
+];
+
+const MS: Duration = Duration::from_millis(1);
+
+fn killed_worker() {
+    let pool = Pool::with_processes(2).unwrap();
+    for code in 0..30 {
+        let result = pool
+            .apply_async(|code: i32| -> i32 { if code % 2 == 0 { std::process::abort() } else { exit(code) } }, code)
+            .unwrap();
+        let good = pool.apply_async(square, 6).unwrap();
+        match result.get() {
+            Err(TaskError::WorkerDied { status, attempt: 1, started: true, .. }) => {
+                assert_eq!(status.exitcode(), if code % 2 == 0 { -6 } else { code });
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(good.get(), Ok(36));
+    }
+    assert_eq!(pool.stats().crashed, 30);
+}
+
+fn replaced() {
+    let pool = Pool::with_processes(2).unwrap();
+    for _ in 0..20 {
+        let worker = pool.workers()[1];
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(worker.pid as i32), nix::sys::signal::Signal::SIGKILL)
+            .unwrap();
+        assert_eq!(pool.map(square, 0..10).unwrap().len(), 10);
+        while pool.workers()[1].pid == worker.pid {
+            std::thread::sleep(MS);
+        }
+        assert_eq!(pool.workers()[1].core, worker.core);
+        // One that has run a task is not idle.
+        while pool.workers()[1].tasks == worker.tasks {
+            pool.map_with(|_: i64| std::thread::sleep(MS), 0..4).chunk_size(NonZeroUsize::MIN).collect().unwrap();
+        }
+    }
+}
+
+fn retried() {
+    let pool = Pool::builder().processes(2).retry(Retry::UpTo(2)).build().unwrap();
+    let third_time = |n: i64| if task_attempt() < 3 { std::process::abort() } else { n };
+    assert_eq!(pool.apply(third_time, 5), Ok(5));
+    assert_eq!(pool.stats().retried, 2);
+    assert_eq!(pool.apply(|_: i64| -> i64 { std::process::abort() }, 5), Err(TaskError::Quarantined { crashes: 3 }));
+    assert_eq!(pool.apply(square, 5), Ok(25));
+}
+
+fn map_and_deaths() {
+    let pool = Pool::with_processes(2).unwrap();
+    for chunk in [1, 7, 50] {
+        let deadly = |n: i64| if n % 25 == 13 { std::process::abort() } else { n };
+        let each = pool.map_with(deadly, 0..100).chunk_size(NonZeroUsize::new(chunk).unwrap()).collect_each();
+        for (n, result) in each.into_iter().enumerate() {
+            match result {
+                Ok(found) => assert_eq!(found, n as i64),
+                Err(TaskError::WorkerDied { started: true, .. }) => assert_eq!(n % 25, 13),
+                other => panic!("{n}: {other:?}"),
+            }
+        }
+    }
+    // Killed from outside, at any moment.
+    for round in 0..crate::repeats() {
+        let pids: Vec<u32> = pool.workers().iter().map(|worker| worker.pid).collect();
+        let killer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_micros(300 * (round % 20)));
+            let _ =
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pids[0] as i32), nix::sys::signal::Signal::SIGKILL);
+        });
+        let each =
+            pool.map_with(|n: u64| (0..2000).fold(n, |sum, n| std::hint::black_box(sum ^ n)), 0..2000).collect_each();
+        let died = each.iter().filter(|result| matches!(result, Err(TaskError::WorkerDied { .. }))).count();
+        assert!(died <= 1 && each.iter().filter(|result| result.is_err()).count() == died, "{died} died");
+        killer.join().unwrap();
+    }
+}
+
+fn broken() {
+    let pool = Pool::builder().processes(2).init(|_| Err("there is no table".into())).build().unwrap();
+    assert_eq!(pool.apply(square, 5), Err(TaskError::Broken));
+    assert_eq!(pool.apply(square, 5), Err(TaskError::Broken));
+}
