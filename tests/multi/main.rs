@@ -22,6 +22,8 @@ mod points;
 mod pool;
 mod process;
 mod queue;
+mod spsc;
+mod spsc_kill;
 mod sync;
 mod sync_kill;
 mod sync_wait;
@@ -48,6 +50,8 @@ fn cases() -> Vec<Case> {
         process::CASES,
         pipe::CASES,
         queue::CASES,
+        spsc::CASES,
+        spsc_kill::CASES,
         sync::CASES,
         sync_wait::CASES,
         memory::CASES,

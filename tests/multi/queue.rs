@@ -236,7 +236,7 @@ fn leases() {
     assert!(matches!(consumer.lease(), Err(GetError::Closed)));
 }
 
-fn random(seed: &mut u64) -> u64 {
+pub(crate) fn random(seed: &mut u64) -> u64 {
     *seed ^= *seed << 13;
     *seed ^= *seed >> 7;
     *seed ^= *seed << 17;
