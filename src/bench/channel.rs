@@ -40,6 +40,22 @@ pub(super) fn queue(producers: u64, count: u64) -> Sample {
     if sum == producers * (share * (share - 1) / 2) { taken } else { Err("items were lost".into()) }
 }
 
+/// As [`queue`], from one to one.
+pub(super) fn spsc(count: u64) -> Sample {
+    let (mut put, mut get) = multi::spsc::queue::<Item>(CAPACITY)?;
+    let process = Process::spawn(move || {
+        let _ = (0..count).try_for_each(|number| put.put([number, 0, 0, 0, 0, 0, 0, number]));
+    })?;
+    let mut sum = get.get()?[7];
+    let start = Instant::now();
+    for _ in 1..count {
+        sum += get.get()?[7];
+    }
+    let taken = each(start, count - 1);
+    process.join()?;
+    if sum == count * (count - 1) / 2 { taken } else { Err("items were lost".into()) }
+}
+
 /// A number goes to another process, which sends it back.
 pub(super) fn pipe(count: u64) -> Sample {
     let (here, there) = duplex::<u64, u64>()?;

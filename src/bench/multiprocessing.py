@@ -61,9 +61,9 @@ def put(q, count):
         q.put(item)
 
 
-def queue(producers, count):
+def queue(producers, count, kind=mp.Queue):
     share = -(-count // producers)
-    q = mp.Queue()
+    q = kind()
     those = [mp.Process(target=put, args=(q, share)) for _ in range(producers)]
     for one in those:
         one.start()
@@ -82,6 +82,10 @@ def queue(producers, count):
 
 def queue_1(count, processes):
     return queue(1, count)
+
+
+def simple_queue(count, processes):
+    return queue(1, count, mp.SimpleQueue)
 
 
 def queue_4(count, processes):

@@ -44,6 +44,7 @@ pub const ROWS: &[Row] = &[
     row("hundred_threads", "100 such sums, multithread", |_| sum::hundred(sum::threads_times), 1, 0),
     row("hundred_processes", "100 such sums, multicore", |_| sum::hundred(sum::processes_times), 1, 0),
     row("queue_1", "Queue, an item of 64 B, 1 -> 1", |count| channel::queue(1, count), 1_000_000, 50_000),
+    row("simple_queue", "SimpleQueue, an item of 64 B, 1 -> 1", channel::spsc, 10_000_000, 50_000),
     row("queue_4", "Queue, an item of 64 B, 4 -> 1", |count| channel::queue(4, count), 1_000_000, 50_000),
     row("pipe", "Pipe, there and back", channel::pipe, 20_000, 4_000),
     row("pool_map_default", "Pool.map, one number", |count| pool::map(count, 0), 1_000_000, 1_000_000),

@@ -48,14 +48,14 @@ pub(super) enum Kind {
     Queue = 7,
     Pipe = 8,
     Pool = 9,
+    Spsc = 10,
 }
 
 impl Kind {
     fn of(number: u8) -> Option<Self> {
         use Kind::*;
-        [Blob, Mutex, Semaphore, Condvar, Event, Barrier, Queue, Pipe, Pool]
-            .into_iter()
-            .find(|kind| *kind as u8 == number)
+        let all = [Blob, Mutex, Semaphore, Condvar, Event, Barrier, Queue, Pipe, Pool, Spsc];
+        all.into_iter().find(|kind| *kind as u8 == number)
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Writer<'w> {
 }
 
 impl<'w> Writer<'w> {
+    #[inline]
     pub(super) fn new(bytes: &'w mut [u8]) -> Self {
         Self { bytes, at: 0 }
     }
@@ -43,6 +44,7 @@ impl<'w> Writer<'w> {
     ///
     /// # Errors
     /// If they do not fit.
+    #[inline]
     pub fn put(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
         let (end, slot) = (self.at + bytes.len(), self.bytes.len());
         self.bytes.get_mut(self.at..end).ok_or(TooLarge { needed: end, slot })?.copy_from_slice(bytes);
@@ -56,6 +58,7 @@ impl<'w> Writer<'w> {
     }
 
     /// Bytes written so far.
+    #[inline]
     pub fn len(&self) -> usize {
         self.at
     }
@@ -84,6 +87,7 @@ pub struct Reader<'r> {
 }
 
 impl<'r> Reader<'r> {
+    #[inline]
     pub(super) fn new(bytes: &'r [u8]) -> Self {
         Self { bytes }
     }
@@ -92,6 +96,7 @@ impl<'r> Reader<'r> {
     ///
     /// # Errors
     /// If there are not so many.
+    #[inline]
     pub fn take(&mut self, len: usize) -> Result<&'r [u8], DecodeError> {
         let (taken, rest) = self.bytes.split_at_checked(len).ok_or_else(|| DecodeError("it is cut off".into()))?;
         self.bytes = rest;
@@ -146,10 +151,12 @@ pub trait Message: Sized + Send + 'static {
 impl<T: Pod> Message for T {
     const SLOT: usize = size_of::<T>();
 
+    #[inline]
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
         out.put(bytes_of(self))
     }
 
+    #[inline]
     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         value_of(from.take(size_of::<T>())?).ok_or_else(|| DecodeError("it is cut off".into()))
     }

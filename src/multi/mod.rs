@@ -12,6 +12,7 @@
 //! | `connection.wait` | [`wait()`] | |
 //! | `Connection.send_bytes`, `Listener`, `Client` | [`BytesConn`], [`Listener`], [`connect`] | a handshake has a time limit; nothing is unpickled |
 //! | `Queue`, `SimpleQueue` | [`queue()`], [`Queue`] | `put` returns when the value is there: no thread, no `join_thread`, `empty` is true to its name; bounded |
+//! | `SimpleQueue` from one to one | [`spsc::queue`] | at the speed of a [ring](crate::ring): neither end can be cloned |
 //! | `JoinableQueue`, `task_done` | [`Consumer::lease`], [`Leased::ack`] | what a dead consumer had in hand comes again, marked with its attempt |
 //! | none | [`Shutdown`], the end of `for value in &consumer` | no sentinels |
 //! | `Lock`, `RLock` | [`Lock`], [`ReentrantLock`], [`Mutex`], [`ReentrantMutex`] | released by a guard, by nobody else; an owner's death is told to the next |
@@ -99,6 +100,7 @@ mod schedules;
 mod semaphore;
 #[allow(unsafe_code)]
 mod shared_memory;
+pub mod spsc;
 mod sweep;
 #[allow(unsafe_code)]
 mod value;

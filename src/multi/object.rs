@@ -8,6 +8,7 @@ use super::arena::{BlockId, Kind, MEMBERS, Words};
 use super::family;
 use super::sweep;
 use super::word::{Word32, Word64};
+use crate::prim::AtomicU64;
 
 /// As what something is held. What the two are depends on the kind: producers and consumers, say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,20 @@ impl Object {
     /// Its own words.
     pub(super) fn body<T: Words>(self) -> &'static T {
         family::get().arena.view(self.block, BODY)
+    }
+
+    /// That many words at `offset` of its block.
+    ///
+    /// # Panics
+    /// If they do not lie in the memory, or are not aligned there: places come from our own layouts.
+    pub(super) fn words(self, offset: usize, count: usize) -> &'static [AtomicU64] {
+        let place = family::get().arena.place(self.block, offset, count.saturating_mul(8)).cast::<AtomicU64>();
+        assert!(place.is_aligned(), "offset {offset} is not aligned for words");
+        // SAFETY: within the family's memory, as `place` has checked, which is never unmapped; aligned; atomics may be shared with anybody.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::slice::from_raw_parts(place.as_ptr(), count)
+        }
     }
 
     /// How many hold it in that role.

@@ -5,7 +5,7 @@ use super::arena::{BlockId, Kind};
 use super::object::Object;
 use super::permits::Permits;
 use super::waiting::Waiting;
-use super::{array, barrier, event, family, mutex, pool, queue};
+use super::{array, barrier, event, family, mutex, pool, queue, spsc};
 
 /// Gives back what the member `dead` held. By `me`.
 pub(super) fn sweep(me: usize, dead: usize) {
@@ -30,7 +30,7 @@ pub(super) fn sweep_block(me: usize, dead: usize, block: BlockId, kind: Kind) {
         object.take_from_the_dead(dead);
     }
     // It may have died after it let go of an end, and before it saw that this was the last.
-    if held || matches!(kind, Kind::Queue | Kind::Pipe) {
+    if held || matches!(kind, Kind::Queue | Kind::Pipe | Kind::Spsc) {
         role_is_gone(kind, object, if held { family::member(dead).pid.get() } else { 0 });
     }
     arena.unpin(block);
@@ -55,6 +55,7 @@ fn bereave(kind: Kind, object: Object, dead: usize) {
 pub(super) fn role_is_gone(kind: Kind, object: Object, pid: u32) {
     match kind {
         Kind::Queue | Kind::Pipe => queue::role_is_gone(object, pid),
+        Kind::Spsc => spsc::role_is_gone(object, pid),
         Kind::Mutex => array::role_is_gone(object),
         _ => {}
     }

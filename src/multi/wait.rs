@@ -8,6 +8,7 @@ use super::message::Message;
 use super::pipe::{Connection, Receiver};
 use super::process::Process;
 use super::queue::Consumer;
+use super::spsc::Rx;
 
 /// What one can wait for, among others: the end of a process, a message, a value of a queue.
 ///
@@ -63,6 +64,18 @@ impl<T: Message> sealed::Waitable for Consumer<T> {
 
     fn watch(&self, member: usize) {
         self.core().bell().watch(member);
+    }
+}
+
+impl<T: Message> Waitable for Rx<T> {}
+
+impl<T: Message> sealed::Waitable for Rx<T> {
+    fn has_come(&self) -> bool {
+        self.is_ready()
+    }
+
+    fn watch(&self, member: usize) {
+        self.watch(member);
     }
 }
 

@@ -13,6 +13,7 @@ use super::owner;
 use super::patience::{Next, Patience};
 use super::position::Peer;
 use super::settings::{Overflow, Settings, Wait};
+use super::slots::slots_ahead;
 use super::store::Store;
 use super::words::LaneWords;
 use crate::prim::{Ordering, fence, spin_loop};
@@ -22,9 +23,6 @@ const TRIES: u32 = 1000;
 
 /// Looks for a message before anything else is thought of.
 const LOOKS: u32 = 64;
-
-/// How far ahead of the reader lines are fetched, in bytes.
-const AHEAD: usize = 2048;
 
 /// Cursor, slots and bells of the end.
 #[derive(Debug)]
@@ -68,7 +66,7 @@ impl<W: Deref<Target = LaneWords> + Clone, S: Store> ConsumerEnd<W, S> {
                 self.get_ready()?;
             }
             if self.is_plain {
-                let ahead = const { if size_of::<T>() < AHEAD { (AHEAD / size_of::<T>()) as u64 } else { 1 } };
+                let ahead = const { slots_ahead(size_of::<T>()) };
                 // Not beyond what is there: that line would be taken from the producer, who is about to write it.
                 if self.cursor.known() > ahead {
                     self.slots.prefetch::<T>(self.cursor.position().wrapping_add(ahead));

@@ -11,7 +11,7 @@ use crate::sys::membarrier;
 
 /// Who pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fences {
+pub(crate) enum Fences {
     /// Both sides execute a fence.
     Both,
     /// Only the side that goes to sleep does, for both.
@@ -21,13 +21,13 @@ pub(super) enum Fences {
 impl Fences {
     /// The cheapest way that works here: [`Self::Sleeper`] where this process could register for membarrier. Its children
     /// inherit that.
-    pub(super) fn cheapest() -> Self {
+    pub(crate) fn cheapest() -> Self {
         if membarrier::register().is_ok() { Self::Sleeper } else { Self::Both }
     }
 
     /// After a publication, before the look at the other side's sleep word.
     #[inline(always)]
-    pub(super) fn published(self) {
+    pub(crate) fn published(self) {
         match self {
             // ORDER(data_at): SeqCst, pairs with `before_sleep`. ORDER(space_at): likewise.
             Self::Both => fence(Ordering::SeqCst),
@@ -37,7 +37,7 @@ impl Fences {
     }
 
     /// After the announcement of a sleep, before the last look for messages or room.
-    pub(super) fn before_sleep(self) {
+    pub(crate) fn before_sleep(self) {
         // ORDER(data_at): SeqCst, pairs with `published`. ORDER(space_at): likewise.
         fence(Ordering::SeqCst);
         if self == Self::Sleeper {

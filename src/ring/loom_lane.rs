@@ -73,6 +73,40 @@ fn loom_what_is_pushed_is_popped_and_slots_are_never_shared() {
     });
 }
 
+/// The consumer gives back each slot at once, and says so elsewhere only now and then: there the producer looks first.
+#[test]
+fn loom_a_position_learned_elsewhere_is_as_good_as_the_consumers_own() {
+    model(|| {
+        let (words, slots, told) = (words(), Slots::new(), Arc::new(AtomicU64::new(0)));
+        let (their_words, their_slots, their_told) = (Arc::clone(&words), Arc::clone(&slots), Arc::clone(&told));
+        let producer = thread::spawn(move || {
+            let mut cursor = ProducerCursor::attach(their_words, 2);
+            for value in 1..=4 {
+                // ORDER(test.loom): Acquire, as the queue's `told`.
+                while cursor.learn(their_told.load(Ordering::Acquire)).unwrap() == 0 && cursor.room(1).unwrap() == 0 {
+                    thread::yield_now();
+                }
+                their_slots.put(cursor.position(), value);
+                cursor.publish(1);
+            }
+        });
+        let mut cursor = ConsumerCursor::attach(words, 2);
+        for value in 1..=4 {
+            while cursor.available(1).unwrap() == 0 {
+                thread::yield_now();
+            }
+            assert_eq!(slots.get(cursor.position()), value);
+            cursor.release(1);
+            cursor.acknowledge();
+            if value % 2 == 1 {
+                // ORDER(test.loom): Release, as the queue's `told`.
+                told.store(cursor.position(), Ordering::Release);
+            }
+        }
+        producer.join().unwrap();
+    });
+}
+
 #[test]
 fn loom_closed_and_empty_is_the_end() {
     model(|| {

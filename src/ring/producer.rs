@@ -74,6 +74,19 @@ impl<W: Deref<Target = LaneWords>> ProducerCursor<W> {
     fn look(&mut self) -> Result<u64, Corrupt> {
         // ORDER(head): Acquire, so that our writes into the slots come after the consumer's reads of them.
         let head = self.words.consumer.0.head.load(Ordering::Acquire);
+        self.take_up(head)
+    }
+
+    /// The consumer has said elsewhere that it is at `head` at least, after it had read what is before: how many messages fit. For who
+    /// wants to look at its own word less often.
+    ///
+    /// # Errors
+    /// That position makes no sense.
+    pub fn learn(&mut self, head: u64) -> Result<u64, Corrupt> {
+        self.take_up(later(self.head_seen, head))
+    }
+
+    fn take_up(&mut self, head: u64) -> Result<u64, Corrupt> {
         let used = used(self.tail, head, self.capacity, Peer::Consumer)?;
         self.head_seen = head;
         Ok(self.capacity - used)

@@ -10,9 +10,15 @@ use crate::shm::{Offset, Segment};
 
 /// How far ahead of the writer lines are fetched, in bytes.
 const AHEAD: usize = 2048;
+
+/// So many slots of that size ahead.
+pub(crate) const fn slots_ahead(bytes: usize) -> u64 {
+    if bytes < AHEAD { (AHEAD / bytes) as u64 } else { 1 }
+}
+
 /// Cache lines of a value that are fetched ahead. The processor sees by itself what is longer.
-const fn lines_of<T>() -> usize {
-    let lines = size_of::<T>().div_ceil(64);
+const fn lines(bytes: usize) -> usize {
+    let lines = bytes.div_ceil(64);
     if lines < 8 { lines } else { 8 }
 }
 
@@ -32,8 +38,8 @@ pub(crate) struct Slots {
     start: NonNull<u8>,
     stride: usize,
     mask: u64,
-    /// Keeps the mapping alive.
-    _segment: Segment,
+    /// Keeps the mapping alive; none: it lives for ever.
+    _segment: Option<Segment>,
 }
 
 // SAFETY: plain shared memory that belongs to no thread; who may touch which slot is the lane's protocol.
@@ -48,7 +54,18 @@ impl Slots {
         assert!(capacity.is_power_of_two() && stride > 0, "{capacity} slots of {stride} bytes");
         let bytes = usize::try_from(capacity).ok().and_then(|count| count.checked_mul(stride));
         let start = segment.range(at, bytes.expect("the layout reserved these bytes"));
-        Self { start, stride, mask: capacity - 1, _segment: segment.clone() }
+        Self { start, stride, mask: capacity - 1, _segment: Some(segment.clone()) }
+    }
+
+    /// Views slots of `stride` bytes in memory that is never unmapped, a power of two of them.
+    ///
+    /// # Panics
+    /// If `words` are not so many, or a slot is not whole words.
+    #[cfg(not(any(loom, miri)))]
+    pub(crate) fn over(words: &'static [AtomicU64], stride: usize) -> Self {
+        let capacity = (size_of_val(words) / stride.max(1)) as u64;
+        assert!(capacity.is_power_of_two() && stride % 8 == 0, "{capacity} slots of {stride} bytes");
+        Self { start: NonNull::from(words).cast(), stride, mask: capacity - 1, _segment: None }
     }
 
     /// How many there are.
@@ -83,6 +100,33 @@ impl Slots {
         assert!(bytes.len() <= self.stride, "{} bytes in a slot of {}", bytes.len(), self.stride);
         // SAFETY: within the slot (just checked), and the protocol above keeps the consumer out until it is published.
         unsafe { self.slot(position).as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// The slot of `position`, to write in place. It holds what was written there before. Same rules as [`Self::write`].
+    #[cfg(not(any(loom, miri)))]
+    #[inline]
+    pub(crate) fn fill(&mut self, position: u64) -> &mut [u8] {
+        // SAFETY: within the mapping (see `slot`), which lives as long as `self`; `&mut self` and the protocol keep everybody else out.
+        // Bytes are valid whatever they are.
+        unsafe { std::slice::from_raw_parts_mut(self.slot(position).as_ptr(), self.stride) }
+    }
+
+    /// Fetches that many bytes of the slot of `position`, which will be written soon.
+    #[inline(always)]
+    pub(crate) fn prefetch_to_fill(&self, position: u64, bytes: usize) {
+        let start = self.slot(position).as_ptr();
+        for line in 0..lines(bytes) {
+            prefetch_for_write(start.wrapping_add(64 * line));
+        }
+    }
+
+    /// Fetches that many bytes of the slot of `position`, which will be read soon.
+    #[inline(always)]
+    pub(crate) fn prefetch_to_read(&self, position: u64, bytes: usize) {
+        let start = self.slot(position).as_ptr();
+        for line in 0..lines(bytes) {
+            prefetch_for_read(start.wrapping_add(64 * line));
+        }
     }
 
     /// Words of a slot, for those who race. Their slots are whole words, which the layout sees to.
@@ -196,9 +240,9 @@ impl Store for Slots {
         debug_assert!(self.fit::<T>(), "slots of {} bytes", self.stride);
         // The line is fetched for writing some messages ahead, so that the store finds it here: 1.6 x the throughput of 64-byte
         // messages. Ahead by bytes rather than slots: small messages share a line.
-        let ahead = const { if size_of::<T>() < AHEAD { (AHEAD / size_of::<T>()) as u64 } else { 1 } };
+        let ahead = const { slots_ahead(size_of::<T>()) };
         let start = self.slot_of::<T>(position.wrapping_add(ahead)).as_ptr().cast::<u8>();
-        for line in 0..const { lines_of::<T>() } {
+        for line in 0..const { lines(size_of::<T>()) } {
             prefetch_for_write(start.wrapping_add(64 * line));
         }
         if const { size_of::<T>() % 8 == 0 && size_of::<T>() <= WORDWISE } {
@@ -219,7 +263,7 @@ impl Store for Slots {
     #[inline(always)]
     fn prefetch<T: Pod>(&self, position: u64) {
         let start = self.slot_of::<T>(position).as_ptr().cast::<u8>();
-        for line in 0..const { lines_of::<T>() } {
+        for line in 0..const { lines(size_of::<T>()) } {
             prefetch_for_read(start.wrapping_add(64 * line));
         }
     }

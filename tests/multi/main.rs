@@ -26,6 +26,8 @@ mod process;
 mod queue;
 #[path = "../support/random.rs"]
 mod random;
+mod spsc;
+mod spsc_kill;
 mod sync;
 mod sync_kill;
 mod sync_wait;
@@ -52,6 +54,8 @@ fn cases() -> Vec<Case> {
         process::CASES,
         pipe::CASES,
         queue::CASES,
+        spsc::CASES,
+        spsc_kill::CASES,
         sync::CASES,
         sync_wait::CASES,
         memory::CASES,

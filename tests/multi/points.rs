@@ -7,7 +7,7 @@ use nix::sys::ptrace;
 use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
-use pinring::multi::{Array, LockError, Mutex, Process, Semaphore, Value, pipe, queue};
+use pinring::multi::{Array, GetError, LockError, Mutex, Process, PutError, Semaphore, Value, pipe, queue, spsc};
 
 use crate::Case;
 
@@ -16,6 +16,8 @@ pub(crate) const CASES: &[Case] = &[
     ("points_of_a_get_where_it_is_killed", get),
     ("points_of_a_lease_where_it_is_killed", lease),
     ("points_of_a_send_where_it_is_killed", send),
+    ("points_of_an_spsc_put_where_it_is_killed", spsc_put),
+    ("points_of_an_spsc_get_where_it_is_killed", spsc_get),
     ("points_of_a_lock_where_it_is_killed", lock),
     ("points_of_a_permit_where_it_is_killed", permit),
     ("points_of_an_update_where_it_is_killed", update),
@@ -134,6 +136,51 @@ fn send() {
             }
             Err(_) => assert!(!finished, "lost"),
         }
+        finished
+    });
+}
+
+fn spsc_put() {
+    let before = pinring::multi::blocks_in_use();
+    each_point(|steps| {
+        let (mut tx, mut rx) = spsc::queue::<[u64; 4]>(4).unwrap();
+        tx.put([1; 4]).unwrap();
+        let finished = killed_after(steps, move || {
+            tx.put([2; 4]).unwrap();
+            tx.put([3; 4]).unwrap();
+        });
+        let all: Vec<u64> = rx
+            .iter()
+            .map(|value| {
+                assert!(value.iter().all(|n| *n == value[0]), "torn");
+                value[0]
+            })
+            .collect();
+        assert!(all == [1, 2, 3] || (!finished && (all == [1] || all == [1, 2])), "{all:?} after {steps}");
+        assert_eq!(rx.get(), Err(GetError::Closed));
+        drop(rx);
+        assert_eq!(pinring::multi::blocks_in_use(), before, "a block is left behind after {steps}");
+        finished
+    });
+}
+
+fn spsc_get() {
+    let before = pinring::multi::blocks_in_use();
+    each_point(|steps| {
+        let (mut tx, mut rx) = spsc::queue::<Array<u64>>(4).unwrap();
+        for _ in 0..3 {
+            tx.put(Array::zeroed(1000).unwrap()).unwrap();
+        }
+        let finished = killed_after(steps, move || {
+            drop((rx.get().unwrap(), rx.get().unwrap()));
+            // Dropped, it would take the third with it.
+            std::mem::forget(rx);
+        });
+        assert!(matches!(tx.put(Array::zeroed(1000).unwrap()), Err(PutError::Closed(_))));
+        let left = tx.len();
+        assert!(left == 1 || (!finished && left <= 3), "{left} are left after {steps}");
+        drop(tx);
+        assert_eq!(pinring::multi::blocks_in_use(), before, "a block is left behind after {steps}");
         finished
     });
 }

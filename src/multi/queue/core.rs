@@ -15,6 +15,16 @@ use crate::multi::object::{Handle, Object, Role};
 pub(super) const PRODUCER: Role = Role::First;
 pub(super) const CONSUMER: Role = Role::Second;
 
+/// How many places a queue of so many values has, and how many bytes each.
+pub(in crate::multi) fn measures(capacity: usize, size: usize) -> io::Result<(u32, u32)> {
+    let places = u32::try_from(capacity).ok().and_then(u32::checked_next_power_of_two).filter(|_| capacity > 0);
+    places.zip(u32::try_from(size).ok()).ok_or_else(|| cannot_be_made(capacity))
+}
+
+pub(in crate::multi) fn cannot_be_made(capacity: usize) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("a queue of {capacity} values cannot be made"))
+}
+
 /// What both ends of a queue (or of a pipe) have.
 pub(in crate::multi) struct Core<T> {
     handle: Handle,
@@ -31,12 +41,8 @@ impl<T> std::fmt::Debug for Core<T> {
 impl<T: Message> Core<T> {
     /// The ends of a new queue: a producer's and a consumer's.
     pub(in crate::multi) fn create(kind: Kind, capacity: usize) -> io::Result<(Self, Self)> {
-        let too_large =
-            || io::Error::new(io::ErrorKind::InvalidInput, format!("a queue of {capacity} values cannot be made"));
-        let places = u32::try_from(capacity).ok().and_then(u32::checked_next_power_of_two).filter(|_| capacity > 0);
-        let places = places.ok_or_else(too_large)?;
-        let size = u32::try_from(T::SLOT).map_err(|_| too_large())?;
-        let bytes = Slots::bytes(places as usize, T::SLOT).ok_or_else(too_large)?;
+        let (places, size) = measures(capacity, T::SLOT)?;
+        let bytes = Slots::bytes(places as usize, T::SLOT).ok_or_else(|| cannot_be_made(capacity))?;
         // Held as both from the beginning: never shall the sweep see it without one.
         let handle = Handle::create(kind, bytes, PRODUCER, |object| {
             object.hold(CONSUMER);

@@ -17,7 +17,7 @@ use std::io;
 use std::time::Duration;
 
 use core::{CONSUMER, PRODUCER};
-pub(super) use core::{Core, bereave, role_is_gone};
+pub(super) use core::{Core, bereave, cannot_be_made, measures, role_is_gone};
 pub use lease::Leased;
 use slots::Claim;
 use state::Phase;

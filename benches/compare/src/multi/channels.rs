@@ -6,7 +6,8 @@
 use std::time::Instant;
 
 use ipc_channel::ipc;
-use pinring::multi::{Process, duplex, queue};
+use pinring::multi::{Process, duplex, queue, spsc};
+use pinring::ring::channel;
 
 use crate::harness::pin;
 use crate::message::{Message, message};
@@ -41,6 +42,57 @@ pub fn ours(producers: u64, count: u64) -> f64 {
     let result = drain(producers, count, || rx.get().expect("an item"));
     processes.into_iter().for_each(|process| process.join().expect("its end"));
     result
+}
+
+/// One producer in a process of its own, whose `put` is what it puts with.
+fn from_another(
+    count: u64,
+    mut put: impl FnMut(Message<8>) + Send + 'static,
+    receive: impl FnMut() -> Message<8>,
+) -> f64 {
+    pin(0);
+    let process = Process::spawn(move || {
+        pin(1);
+        (0..count).for_each(|number| put(message(number)));
+    });
+    let process = process.expect("a process");
+    let result = drain(1, count, receive);
+    process.join().expect("its end");
+    result
+}
+
+pub fn one_to_one(count: u64) -> f64 {
+    let (mut tx, mut rx) = spsc::queue::<Message<8>>(CAPACITY).expect("memory");
+    from_another(count, move |message| tx.put(message).expect("a consumer"), || rx.get().expect("an item"))
+}
+
+pub fn ring(count: u64) -> f64 {
+    let (mut tx, mut rx) = channel::<Message<8>>(CAPACITY).expect("memory");
+    from_another(count, move |message| tx.send(message).expect("a consumer"), || rx.recv().expect("an item"))
+}
+
+/// It cannot wait, so it looks again and again.
+pub fn rtrb(count: u64) -> f64 {
+    let (mut tx, mut rx) = rtrb::RingBuffer::<Message<8>>::new(CAPACITY);
+    pin(0);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            pin(1);
+            (0..count).for_each(|number| {
+                while tx.push(message(number)).is_err() {
+                    std::hint::spin_loop();
+                }
+            });
+        });
+        drain(1, count, || {
+            loop {
+                match rx.pop() {
+                    Ok(message) => return message,
+                    Err(_) => std::hint::spin_loop(),
+                }
+            }
+        })
+    })
 }
 
 pub fn crossbeam(producers: u64, count: u64) -> f64 {

@@ -32,6 +32,8 @@ const IDLE: &str = "waiting for nothing, % of a core";
 const GOALS: &[Goal] = &[
     (QUEUE, "pinring", Bound::Faster(100.0), &["CPython Queue"]),
     (QUEUE, "pinring", Bound::Faster(1.0), &["crossbeam-channel", "ipc-channel"]),
+    (QUEUE, "pinring spsc", Bound::Faster(3.0), &["pinring"]),
+    (QUEUE, "pinring spsc", Bound::Faster(1.5), &["rtrb"]),
     (FAN_IN, "pinring", Bound::Faster(100.0), &["CPython Queue"]),
     (FAN_IN, "pinring", Bound::Faster(1.0), &["crossbeam-channel", "ipc-channel"]),
     (TRIP, "pinring", Bound::Faster(20.0), &["CPython Pipe"]),
@@ -50,6 +52,7 @@ const GOALS: &[Goal] = &[
 
 /// Of what is done in a sample.
 const ITEMS: u64 = 1_000_000;
+const MANY: u64 = 10_000_000;
 const NUMBERS: i64 = 1_000_000;
 const PAIRS: u64 = 2_000_000;
 const TRIPS: u64 = 20_000;
@@ -59,6 +62,9 @@ fn cases() -> Vec<Case> {
     crate::cases! {
         &[QUEUE] => {
             "pinring": channels::ours(1, ITEMS),
+            "pinring spsc": channels::one_to_one(MANY),
+            "a ring of pinring's": channels::ring(MANY),
+            "rtrb": channels::rtrb(MANY),
             "crossbeam-channel": channels::crossbeam(1, ITEMS),
             "ipc-channel": channels::ipc(1, ITEMS / 10),
             "CPython Queue": python::each("queue_1", 50_000),
