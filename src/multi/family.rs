@@ -139,17 +139,21 @@ pub(super) fn members() -> impl Iterator<Item = (usize, &'static Member)> {
 }
 
 /// A number that no other thread of the family has: the process's place above 20 bits of its own.
+#[inline]
 pub(super) fn thread_number() -> u32 {
     match THREAD.get() {
-        0 => {
-            let place = u32::try_from(me()).unwrap_or(0);
-            // A program that has had a million threads may have two of one number; then a lock takes one of them for the other.
-            let own = (member(me()).threads.add(1) + 1) & 0xf_ffff;
-            THREAD.set(place << 20 | own.max(1));
-            THREAD.get()
-        }
+        0 => number_thread(),
         number => number,
     }
+}
+
+#[cold]
+fn number_thread() -> u32 {
+    let place = u32::try_from(me()).unwrap_or(0);
+    // A program that has had a million threads may have two of one number; then a lock takes one of them for the other.
+    let own = (member(me()).threads.add(1) + 1) & 0xf_ffff;
+    THREAD.set(place << 20 | own.max(1));
+    THREAD.get()
 }
 
 /// The process's place in a number of one of its threads.

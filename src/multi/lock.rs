@@ -35,6 +35,7 @@ macro_rules! lock_without_data {
             /// `OwnerDied`: it is held, but whoever held it last was killed or panicked, and what it was doing may be half done.
             /// `WouldDeadlock`: this thread holds it, and it is not reentrant.
             #[doc(alias = "lock")]
+            #[inline]
             pub fn acquire(&self) -> LockResult<$guard<'_>> {
                 self.0.lock()
             }
@@ -43,6 +44,7 @@ macro_rules! lock_without_data {
             ///
             /// # Errors
             /// As [`Self::acquire`]; `WouldBlock`: another holds it.
+            #[inline]
             pub fn try_acquire(&self) -> LockResult<$guard<'_>> {
                 self.0.try_lock()
             }

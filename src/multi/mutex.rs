@@ -130,6 +130,7 @@ impl<T: Pod> Mutex<T> {
     /// # Errors
     /// `OwnerDied`: it is held, but what it guards may be half changed. `WouldDeadlock`: this thread holds it.
     #[doc(alias = "acquire")]
+    #[inline]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         self.take(Patience::FOR_EVER)
     }
@@ -138,6 +139,7 @@ impl<T: Pod> Mutex<T> {
     ///
     /// # Errors
     /// As [`Self::lock`]; `WouldBlock`: another holds it.
+    #[inline]
     pub fn try_lock(&self) -> LockResult<MutexGuard<'_, T>> {
         self.take(Patience::None)
     }
@@ -150,6 +152,7 @@ impl<T: Pod> Mutex<T> {
         self.take(Patience::of(time))
     }
 
+    #[inline]
     fn take(&self, patience: Patience) -> LockResult<MutexGuard<'_, T>> {
         MutexGuard::take(&self.words.lock, self.room.one(), patience)
     }
@@ -225,6 +228,7 @@ pub struct MutexGuard<'a, T: ?Sized> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    #[inline]
     pub(super) fn take(lock: &'a RawLock, data: NonNull<T>, patience: Patience) -> LockResult<Self> {
         let taken = lock.take(patience);
         let guard = |()| Self { lock, data, panicked_before: panicking() };
@@ -248,6 +252,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 }
 
 /// What is said of a lock that was not simply taken.
+#[cold]
 pub(super) fn refused<G>(
     taken: Result<Option<Death>, Refusal>,
     patience: Patience,
@@ -264,6 +269,7 @@ pub(super) fn refused<G>(
 impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
         // SAFETY: the guard holds the lock, so nobody else touches the data, which are `Pod` in mapped memory, kept by the handle that
         // the lock's borrow is bound to.
@@ -272,6 +278,7 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
 }
 
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as for `deref`, and the guard is borrowed for writing.
         unsafe { self.data.as_mut() }
@@ -279,6 +286,7 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 }
 
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         if panicking() && !self.panicked_before {
             self.lock.release_poisoned();

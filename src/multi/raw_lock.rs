@@ -6,8 +6,9 @@
 //! bit 31         WAITERS: somebody sleeps, or is about to
 //! ```
 //!
-//! Taking a free lock is one compare-and-exchange, giving it back one exchange. Who has slept takes it with WAITERS set, because others
-//! may sleep still. One that is woken and killed before it takes the lock would strand those: the sweep wakes all of them.
+//! Taking a free lock is one compare-and-exchange, giving it back another: it fails only if the word says more than the number. Who has
+//! slept takes it with WAITERS set, because others may sleep still. One that is woken and killed before it takes the lock would strand
+//! those: the sweep wakes all of them.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::bell::Limit;
 use super::error::Death;
 use super::family;
 use super::word::{Word32, Word64};
-use crate::prim::spin_loop;
+use crate::prim::{Ordering, spin_loop};
 use crate::sys::futex;
 
 const WAITERS: u32 = 1 << 31;
@@ -27,8 +28,9 @@ const OWNER: u32 = (1 << 28) - 1;
 /// process's place in it is nobody's.
 const PARTS: u32 = 1;
 
-/// How often it is looked, with a hint to the processor in between, before sleeping: about as long as a short critical section.
-const SPINS: u32 = 100;
+/// How often it is looked before sleeping. Each time twice as long passes as before, so that who has the lock also has its cache line; in
+/// all it is some short critical sections.
+const LOOKS: u32 = 8;
 
 /// How long to wait for a lock.
 #[derive(Clone, Copy, Debug)]
@@ -79,15 +81,17 @@ impl RawLock {
     #[inline]
     pub(super) fn take(&self, patience: Patience) -> Result<Option<Death>, Refusal> {
         let me = family::thread_number();
-        match self.word.replace(0, me) {
-            Ok(()) => Ok(None),
+        // ORDER(multi.lock): Acquire; with the Release of who gave it back: what that did is seen. Nothing else is said by this word, so
+        // no order of it with others is needed.
+        match self.word.futex().compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => Ok(None),
             Err(found) => self.take_slowly(me, found, patience),
         }
     }
 
     #[cold]
     fn take_slowly(&self, me: u32, mut found: u32, patience: Patience) -> Result<Option<Death>, Refusal> {
-        let mut spins = 0;
+        let mut looks = 0;
         let mut slept = 0;
         loop {
             let owner = found & OWNER;
@@ -102,9 +106,9 @@ impl RawLock {
                 return Err(Refusal::Mine);
             }
             let Patience::Until(limit) = patience else { return Err(Refusal::Busy) };
-            if spins < SPINS && found & WAITERS == 0 {
-                spins += 1;
-                spin_loop();
+            if looks < LOOKS && found & WAITERS == 0 {
+                (0..1 << looks).for_each(|_| spin_loop());
+                looks += 1;
                 found = self.word.get();
                 continue;
             }
@@ -118,7 +122,7 @@ impl RawLock {
             let left = limit.left().ok_or(Refusal::Busy)?;
             // An error (there is none for a mapped word) is an early return.
             let _ = futex::wait(self.word.futex(), found | WAITERS, left);
-            slept = WAITERS;
+            (slept, looks) = (WAITERS, 0);
             found = self.word.get();
         }
     }
@@ -126,9 +130,17 @@ impl RawLock {
     /// Gives it back; by who holds it.
     #[inline]
     pub(super) fn release(&self) {
+        let me = family::thread_number();
+        // ORDER(multi.lock): Release, see `take`.
+        if self.word.futex().compare_exchange(me, 0, Ordering::Release, Ordering::Relaxed).is_err() {
+            self.release_slowly();
+        }
+    }
+
+    #[cold]
+    fn release_slowly(&self) {
         // Nobody but who holds it changes this bit.
-        let poison = self.word.get() & POISON;
-        self.put_down(poison);
+        self.put_down(self.word.get() & POISON);
     }
 
     /// Gives it back poisoned, because this thread panics.
@@ -138,7 +150,6 @@ impl RawLock {
         self.put_down(POISON);
     }
 
-    #[inline]
     fn put_down(&self, poison: u32) {
         if self.word.swap(poison) & WAITERS != 0 {
             futex::wake_some(self.word.futex(), 1);

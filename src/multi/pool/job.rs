@@ -118,8 +118,6 @@ pub(super) struct Job {
     items: usize,
     chunk: usize,
     layout: Layout,
-    input: usize,
-    output: usize,
     /// First byte of the block; all of the layout is known to lie in the arena.
     base: NonNull<u8>,
 }
@@ -179,7 +177,7 @@ impl Job {
         let (items, chunk) = (head.items.get() as usize, (head.chunk.get() as usize).max(1));
         let layout = Layout::new(head.room.get() as usize, chunk, A::SLOT, R::SLOT)?;
         let base = family::get().arena.place(object.block, 0, layout.end);
-        Some(Self { object, head, items, chunk, layout, input: A::SLOT, output: R::SLOT, base })
+        Some(Self { object, head, items, chunk, layout, base })
     }
 
     pub(super) fn ticket(&self, number: u32) -> Ticket {
@@ -241,26 +239,26 @@ impl Job {
         self.head.special.get() == 0 && (0..self.chunks()).all(|chunk| self.of_chunk(chunk).owner.get() == u32::MAX)
     }
 
-    /// The bytes of a value.
+    /// The bytes of a value, of the type that the job was made for.
     ///
     /// # Safety
     /// Nobody else may have it in hand.
-    pub(super) unsafe fn input(&self, item: usize) -> &'static mut [u8] {
+    pub(super) unsafe fn input<A: Message>(&self, item: usize) -> &'static mut [u8] {
         assert!(item < self.items);
-        let place = self.at(self.layout.inputs + item * self.input);
+        let place = self.at(self.layout.inputs + item * A::SLOT);
         // SAFETY: within the block; ours for now by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(place.as_ptr(), self.input) }
+        unsafe { std::slice::from_raw_parts_mut(place.as_ptr(), A::SLOT) }
     }
 
-    /// The bytes of a result.
+    /// The bytes of a result, of the type that the job was made for.
     ///
     /// # Safety
     /// As [`Self::input`].
-    pub(super) unsafe fn output(&self, item: usize) -> &'static mut [u8] {
+    pub(super) unsafe fn output<R: Message>(&self, item: usize) -> &'static mut [u8] {
         assert!(item < self.items);
-        let place = self.at(self.layout.outputs + item * self.output);
+        let place = self.at(self.layout.outputs + item * R::SLOT);
         // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts_mut(place.as_ptr(), self.output) }
+        unsafe { std::slice::from_raw_parts_mut(place.as_ptr(), R::SLOT) }
     }
 
     /// The first failure stops it.
@@ -429,12 +427,12 @@ fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
             note(item);
             compiler_fence(Ordering::SeqCst);
             // SAFETY: the chunk is ours.
-            let state = match A::decode(&mut Reader::new(unsafe { job.input(item) })) {
+            let state = match A::decode(&mut Reader::new(unsafe { job.input::<A>(item) })) {
                 Err(_) => item::UNREADABLE,
                 Ok(argument) => {
                     let result = work(argument);
                     // SAFETY: as above.
-                    if hand_over(&result, &mut Writer::new(unsafe { job.output(item) })).is_ok() {
+                    if hand_over(&result, &mut Writer::new(unsafe { job.output::<R>(item) })).is_ok() {
                         continue;
                     }
                     item::TOO_LARGE

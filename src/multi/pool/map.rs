@@ -12,6 +12,7 @@ use super::{Pool, Retry, Shared};
 use crate::multi::bell::Limit;
 use crate::multi::error::{DecodeError, TooLarge};
 use crate::multi::message::{Message, Reader, Writer, hand_over};
+use crate::sys::memory::populate;
 
 /// Why a map has not all results.
 ///
@@ -105,47 +106,60 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<
     /// # Errors
     /// If a value has no result: the first of them by its place, and all results there are.
     pub fn collect(self) -> Result<Vec<R>, MapError<R>> {
-        let run = match self.run() {
+        let mut results = Vec::new();
+        // Else each of its pages would be a fault, after the work.
+        let make_room = |count| {
+            results.reserve_exact(count);
+            populate(results.spare_capacity_mut());
+        };
+        let run = match self.run(make_room) {
             Ok(run) => run,
             Err((error, count)) => {
                 return Err(MapError { index: 0, error, completed: (0..count).map(|_| None).collect() });
             }
         };
-        match run.all() {
-            Some(results) => Ok(results),
-            None => MapError::gather(run.each()),
-        }
+        run.all(results).map_or_else(|| MapError::gather(run.each()), Ok)
     }
 
     /// Runs it and waits for the result of each value, in their order.
     pub fn collect_each(self) -> Vec<Result<R, TaskError>> {
-        match self.run() {
+        match self.run(|_| {}) {
             Ok(run) => run.each().collect(),
             Err((error, count)) => (0..count).map(|_| Err(error.clone())).collect(),
         }
     }
 
-    /// Runs it to its end; if that cannot be, why, and how many values there are.
-    fn run(self) -> Result<Run, (TaskError, usize)> {
+    /// Runs it to its end; if that cannot be, why, and how many values there are. As soon as the workers are at it `meanwhile` is told
+    /// how many.
+    fn run(self, meanwhile: impl FnOnce(usize)) -> Result<Run, (TaskError, usize)> {
         match self.values.size_hint() {
             // Straight into the job, without a copy beside it.
             (least, Some(most)) if least == most => {
                 let Self { pool, values, chunk, deadline, retry, fail_fast, work } = self;
-                MapBuilder { pool, values: (), chunk, deadline, retry, fail_fast, work }.run_values(values, least)
+                MapBuilder { pool, values: (), chunk, deadline, retry, fail_fast, work }
+                    .run_values(values, least, meanwhile)
             }
             _ => {
                 let Self { pool, values, chunk, deadline, retry, fail_fast, work } = self;
                 let values: Vec<A> = values.collect();
                 let count = values.len();
-                MapBuilder { pool, values: (), chunk, deadline, retry, fail_fast, work }
-                    .run_values(values.into_iter(), count)
+                MapBuilder { pool, values: (), chunk, deadline, retry, fail_fast, work }.run_values(
+                    values.into_iter(),
+                    count,
+                    meanwhile,
+                )
             }
         }
     }
 }
 
 impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static> MapBuilder<'_, A, R, F, ()> {
-    fn run_values(self, values: impl Iterator<Item = A>, count: usize) -> Result<Run, (TaskError, usize)> {
+    fn run_values(
+        self,
+        values: impl Iterator<Item = A>,
+        count: usize,
+        meanwhile: impl FnOnce(usize),
+    ) -> Result<Run, (TaskError, usize)> {
         let shared = &self.pool.shared;
         let workers = shared.workers().max(1);
         let quarter = || count.div_ceil(4 * workers);
@@ -168,7 +182,8 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static> MapBuilder<'
         if self.fail_fast {
             job.stop_at_failure();
         }
-        run.drive::<A, R, F>(workers, self.deadline.map_or(Limit::NEVER, Limit::after), self.fail_fast);
+        let limit = self.deadline.map_or(Limit::NEVER, Limit::after);
+        run.drive::<A, R, F>(workers, limit, self.fail_fast, meanwhile);
         Ok(run)
     }
 }
@@ -190,14 +205,16 @@ struct Run {
 
 impl Run {
     fn fill<A: Message>(&mut self, values: impl Iterator<Item = A>) {
+        // A copy, which a processor can keep in its registers.
+        let job = self.job;
         let mut filled = 0;
         for value in values {
-            assert!(filled < self.job.items(), "there are more values than their iterator said");
+            assert!(filled < job.items(), "there are more values than their iterator said");
             // SAFETY: no ticket has been sent yet.
-            let mut out = Writer::new(unsafe { self.job.input(filled) });
+            let mut out = Writer::new(unsafe { job.input::<A>(filled) });
             if let Err(too_large) = hand_over(&value, &mut out) {
                 self.errors.insert(filled, too_large.into());
-                self.job.set_state(filled, item::TOO_LARGE);
+                job.set_state(filled, item::TOO_LARGE);
             }
             filled += 1;
         }
@@ -205,11 +222,17 @@ impl Run {
     }
 
     /// Sends tickets, and others for those whose workers died, until all is done.
-    fn drive<A: Message, R: Message, F>(&mut self, workers: usize, limit: Limit, fail_fast: bool)
-    where
+    fn drive<A: Message, R: Message, F>(
+        &mut self,
+        workers: usize,
+        limit: Limit,
+        fail_fast: bool,
+        meanwhile: impl FnOnce(usize),
+    ) where
         F: Fn(A) -> R + Copy + Send + 'static,
     {
         let mut wanted = workers.min(self.job.chunks());
+        let mut meanwhile = Some(meanwhile);
         while wanted > 0 || !self.tickets.is_empty() {
             for _ in 0..wanted {
                 self.sent += 1;
@@ -218,6 +241,9 @@ impl Run {
                     Err(error) if self.tickets.is_empty() => return self.fail(&error),
                     Err(_) => break,
                 }
+            }
+            if let Some(meanwhile) = meanwhile.take() {
+                meanwhile(self.job.items());
             }
             let over = || self.tickets.iter().any(|(_, ticket)| ticket.ready()).then_some(());
             if self.shared.cells.head.over.wait(limit, over).is_none() {
@@ -279,31 +305,38 @@ impl Run {
         }
     }
 
-    /// All results, if there are all.
-    fn all<R: Message>(&self) -> Option<Vec<R>> {
+    /// All results, if there are all, in `results`.
+    fn all<R: Message>(&self, mut results: Vec<R>) -> Option<Vec<R>> {
         if !self.errors.is_empty() || !self.job.is_perfect() {
             return None;
         }
-        (0..self.job.items()).map(|item| self.read(item).ok()).collect()
-    }
-
-    fn read<R: Message>(&self, item: usize) -> Result<R, DecodeError> {
-        // SAFETY: it is done: no worker has it in hand.
-        let bytes = unsafe { self.job.output(item) };
-        R::decode(&mut Reader::new(bytes))
+        // As in `fill`.
+        let job = self.job;
+        for item in 0..job.items() {
+            results.push(read(job, item).ok()?);
+        }
+        Some(results)
     }
 
     /// The result of each value, or why there is none.
     fn each<R: Message>(&self) -> impl Iterator<Item = Result<R, TaskError>> + '_ {
         (0..self.job.items()).map(|item| match (self.errors.get(&item), self.job.state(item)) {
             (Some(error), _) => Err(error.clone()),
-            (None, item::DONE) => Ok(self.read(item)?),
+            (None, item::DONE) => Ok(read(self.job, item)?),
             (None, item::PANICKED) => Err(TaskError::Panicked(self.job.panic(item))),
             (None, item::TOO_LARGE) => Err(TooLarge { needed: R::SLOT + 1, slot: R::SLOT }.into()),
             (None, item::UNREADABLE) => Err(DecodeError("the argument".into()).into()),
             (None, _) => Err(TaskError::Cancelled),
         })
     }
+}
+
+/// A result: no worker has it in hand any more.
+#[inline]
+fn read<R: Message>(job: Job, item: usize) -> Result<R, DecodeError> {
+    // SAFETY: it is done.
+    let bytes = unsafe { job.output::<R>(item) };
+    R::decode(&mut Reader::new(bytes))
 }
 
 impl Drop for Run {
