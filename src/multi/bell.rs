@@ -172,7 +172,7 @@ mod schedules {
 
     #[test]
     fn no_ring_is_lost() {
-        let count = explore::all(3, |threads| {
+        let count = explore::all(2, |threads| {
             let (bell, count) = (Arc::new(Bell::default()), Arc::new(Word32::default()));
             for _ in 0..2 {
                 let (bell, count) = (Arc::clone(&bell), Arc::clone(&count));

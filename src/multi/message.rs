@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{DecodeError, TooLarge};
-pub(super) use super::plain::Pod;
+use super::plain::Pod;
 use super::plain::{bytes_of, value_of};
 
 /// What a value is written to, one part after another.

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::arena::{Kind, Words};
 use super::error::{Death, LockError, LockResult};
-use super::message::Pod;
 use super::object::{Handle, Object, Role};
 use super::passing::{Passed, passed_in_messages};
+use super::plain::Pod;
 use super::raw_lock::{Patience, RawLock, Refusal};
 use super::room::Room;
 use super::word::Word64;

@@ -38,7 +38,7 @@ impl Role {
 #[repr(C)]
 pub(super) struct Header {
     generation: Word64,
-    /// How often a count was moved from one member to another: who adds up must not have missed one on its way.
+    /// How often a member became one that holds it: who adds up meanwhile begins anew.
     moves: Word32,
     reserved: Word32,
     /// By member, how many holders it has: of the first role in the lower half, of the second in the upper.
@@ -141,14 +141,16 @@ impl Object {
     }
 
     fn add(self, member: usize, role: Role) {
-        self.header().counts[member].add(role.one());
+        let header = self.header();
+        if role.of(header.counts[member].add(role.one())) == 0 {
+            // Who adds up now may have passed this member, and find gone those that are still to come.
+            header.moves.add(1);
+        }
     }
 
     /// Moves one from `from` to `to`. One for which `from` was never counted is from now on.
     fn shift(self, from: usize, to: usize, role: Role) {
-        let header = self.header();
-        header.counts[to].add(role.one());
-        header.moves.add(1);
+        self.add(to, role);
         self.take_away(from, role);
     }
 

@@ -86,42 +86,47 @@ fn permits_come_back() {
     }
 }
 
+/// One is told, and tells the other. If it is killed before it has heard it, the other is told in its place.
 #[test]
 fn a_notification_is_heeded() {
     for mortal in [false, true] {
         explore(usize::from(!mortal), |threads| {
-            let (tokens, changed) = (Arc::new(Mutex::new(0u64).unwrap()), Arc::new(Condvar::new().unwrap()));
+            let (state, changed) = (Arc::new(Mutex::new(0u64).unwrap()), Arc::new(Condvar::new().unwrap()));
+            let heard = Arc::new(StdMutex::new(false));
             for number in 0..2 {
-                let (tokens, changed) = (Arc::clone(&tokens), Arc::clone(&changed));
+                let (state, changed, heard) = (Arc::clone(&state), Arc::clone(&changed), Arc::clone(&heard));
                 threads.thread(move || {
                     alone::be(number);
-                    let mut guard = held(tokens.lock());
+                    let mut guard = held(state.lock());
                     while *guard == 0 {
                         guard = held(changed.wait(guard));
                     }
-                    *guard -= 1;
+                    *heard.lock().unwrap() |= number == 0;
+                    drop(guard);
+                    changed.notify_one();
                 });
             }
-            let (lock_of, waiting) = (tokens.handle().object(), changed.handle().object().body::<Waiting>());
-            let kept = (Arc::clone(&tokens), Arc::clone(&changed));
-            // As many as wait: so nobody waits for ever, also if one of them is killed.
+            let kept = (Arc::clone(&state), Arc::clone(&changed));
+            if mortal {
+                let (state, changed) = (state.handle().object(), Arc::clone(&changed));
+                threads.burial(move || {
+                    bereave(state, alone::place(0));
+                    changed.handle().object().body::<Waiting>().bereave(alone::place(0));
+                    // What it had heard it was to pass on: nobody else knows of that.
+                    if *heard.lock().unwrap() {
+                        changed.notify_one();
+                    }
+                });
+            }
             threads.thread(move || {
                 alone::be(2);
-                for _ in 0..2 {
-                    *held(tokens.lock()) += 1;
-                    changed.notify_one();
-                }
+                *held(state.lock()) = 1;
+                changed.notify_one();
             });
             threads.verdict(move || {
-                let (tokens, _) = &kept;
-                assert!(*held(tokens.try_lock()) <= 1);
+                let (state, _) = &kept;
+                assert_eq!(*held(state.try_lock()), 1);
             });
-            if mortal {
-                threads.burial(move || {
-                    bereave(lock_of, alone::place(0));
-                    waiting.bereave(alone::place(0));
-                });
-            }
         });
     }
 }
@@ -182,7 +187,12 @@ fn what_is_sent_lives_until_nobody_holds_it() {
             let other = sent.clone();
             alone::be_first();
             let is_there = move || family::get().arena.find(object.block).is_some() && object.is_current();
-            let receive = move || Handle::try_receive(Kind::Blob, object, Role::First);
+            let received = Arc::new(StdMutex::new(0));
+            let receive = {
+                let received = Arc::clone(&received);
+                move || Handle::try_receive(Kind::Blob, object, Role::First).inspect(|_| *received.lock().unwrap() += 1)
+            };
+            let receive_late = receive.clone();
             threads.thread(move || {
                 alone::be(0);
                 object.send_off(Role::First);
@@ -203,7 +213,8 @@ fn what_is_sent_lives_until_nobody_holds_it() {
                 threads.burial(move || sweep::sweep_block(family::LAUNCHER, alone::place(0), object.block, Kind::Blob));
             }
             threads.verdict(move || {
-                drop(receive());
+                drop(receive_late());
+                assert!(mortal || *received.lock().unwrap() == 1, "it was on its way, and is lost");
                 assert!(!is_there(), "nobody holds it, and it is not freed");
             });
         });

@@ -132,14 +132,25 @@ fn once(preemptions: usize, path: Vec<Choice>, threads: Threads) -> (Vec<Choice>
         doing.push(Doing::Unborn);
     }
     let turns = doing.iter().map(|_| Condvar::new()).collect();
-    let state =
-        State { turn: 0, doing, path, at: 0, preemptions, mortal, steps: 0, failure: None, ended: false, over: false };
+    let state = State {
+        turn: usize::MAX,
+        doing,
+        path,
+        at: 0,
+        preemptions,
+        mortal,
+        steps: 0,
+        failure: None,
+        ended: false,
+        over: false,
+    };
     let run = Arc::new(Run { state: Mutex::new(state), turns, end: Condvar::new() });
     std::thread::scope(|scope| {
         for (number, body) in bodies.into_iter().enumerate() {
             let run = Arc::clone(&run);
             scope.spawn(move || run.live(number, body));
         }
+        run.begin();
         let mut state = run.end.wait_while(run.lock(), |state| !state.ended).unwrap_or_else(PoisonError::into_inner);
         if let (None, Some(verdict)) = (&state.failure, &mut verdict) {
             state.failure = catch_unwind(AssertUnwindSafe(verdict)).err().map(|panic| words(panic.as_ref()));
@@ -210,6 +221,14 @@ fn with(then: impl FnOnce(&Run, usize)) -> bool {
 impl Run {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Any of the threads may be the first.
+    fn begin(&self) {
+        let mut state = self.lock();
+        let ready = state.doing.iter().filter(|doing| **doing == Doing::Ready).count();
+        state.turn = choose(&mut state, ready);
+        self.turns[state.turn].notify_one();
     }
 
     /// A thread's whole life.

@@ -62,6 +62,8 @@ impl Scene {
                 let value = consumer.get().unwrap();
                 *getting.lock().unwrap() -= 1;
                 got.lock().unwrap().push((value, 0));
+                let before = mine.iter().rfind(|before| **before / 10 == value / 10);
+                assert!(before.is_none_or(|before| *before < value), "{value} came after {before:?}");
                 mine.push(value);
             }
         }
@@ -77,6 +79,20 @@ impl Scene {
                 let attempt = leased.attempt();
                 got.lock().unwrap().push((*leased, attempt));
                 leased.ack();
+            }
+        }
+    }
+
+    /// A process that takes places and leaves them empty, as for a value that is too large.
+    fn loser(&self, number: usize, count: usize) -> impl FnOnce() + Send + 'static {
+        let producer = Arc::clone(&self.producer);
+        move || {
+            alone::be(number);
+            let slots = &producer.core().slots;
+            for _ in 0..count {
+                if let Some(claim) = slots.try_claim() {
+                    slots.give_up(&claim);
+                }
             }
         }
     }
@@ -133,9 +149,27 @@ fn until(value: u64) -> impl Fn(&[u64]) -> bool + Send + 'static {
 }
 
 #[test]
-fn two_producers_and_a_consumer() {
+fn one_of_each() {
     for capacity in [1, 2] {
         explore(2, capacity, |scene, threads| {
+            threads.thread(scene.putter(0, &[1, 2])).thread(scene.getter(1, so_many(2)));
+        });
+    }
+}
+
+#[test]
+fn a_place_that_is_left_empty_is_for_the_next() {
+    for capacity in [1, 2] {
+        explore(2, capacity, |scene, threads| {
+            threads.thread(scene.loser(0, 2)).thread(scene.putter(1, &[11]));
+        });
+    }
+}
+
+#[test]
+fn two_producers_and_a_consumer() {
+    for capacity in [1, 2] {
+        explore(1, capacity, |scene, threads| {
             threads.thread(scene.putter(0, &[1])).thread(scene.putter(1, &[11])).thread(scene.getter(2, so_many(2)));
         });
     }
@@ -154,8 +188,8 @@ fn a_producer_and_two_consumers() {
 #[test]
 fn two_of_each() {
     explore(1, 2, |scene, threads| {
-        threads.thread(scene.putter(0, &[1, 2])).thread(scene.putter(1, &[11, 12]));
-        threads.thread(scene.getter(2, so_many(2))).thread(scene.getter(3, so_many(2)));
+        threads.thread(scene.putter(0, &[1, 2])).thread(scene.putter(1, &[11]));
+        threads.thread(scene.getter(2, so_many(2))).thread(scene.getter(3, so_many(1)));
     });
 }
 

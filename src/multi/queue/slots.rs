@@ -279,7 +279,6 @@ impl Slots {
         let free = State { lap: State::unpack(word).lap + 1, phase: Phase::Free, owner: 0 }.pack();
         // ORDER(multi.queue.place): Release; nothing of it is read any more. A failure means that another did it.
         let _ = place.state.compare_exchange(word, free, Ordering::Release, Ordering::Relaxed);
-        self.head.emptied.ring(1);
     }
 
     /// What is done at each place.
@@ -320,8 +319,9 @@ impl Slots {
     /// A place that was claimed stays without a value.
     pub(super) fn give_up(&self, claim: &Claim) {
         claim.store(State { lap: claim.lap, phase: Phase::Void, owner: 0 });
-        // Who takes next frees it.
-        self.head.filled.ring(1);
+        // Who puts next frees it, or who takes next.
+        self.head.emptied.ring(1);
+        self.tell_if_over();
     }
 
     /// A value has been done with.
@@ -329,8 +329,12 @@ impl Slots {
         claim.store(State { lap: claim.lap + 1, phase: Phase::Free, owner: 0 });
         self.head.emptied.ring(1);
         self.head.done.ring_all();
+        self.tell_if_over();
+    }
+
+    /// What a place had was perhaps what the last consumers were waiting for.
+    fn tell_if_over(&self) {
         if self.is_over() {
-            // It was perhaps what others were waiting for to come back.
             self.head.filled.ring_all();
         }
     }
