@@ -6,6 +6,7 @@ use std::sync::Once;
 use super::arena::Arena;
 use super::family;
 use crate::prim::Ordering;
+use crate::sys::socket::Channel;
 
 thread_local! {
     static ME: Cell<usize> = const { Cell::new(family::MAIN) };
@@ -27,25 +28,34 @@ impl PerThread {
 /// Makes the family, once.
 pub(super) fn family() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| drop(family::found(Arena::small().unwrap()).unwrap()));
+    ONCE.call_once(|| family::found(Arena::small().unwrap(), Channel::to_nowhere().unwrap()));
 }
 
-/// The place of the member of this number.
-pub(super) fn place(number: usize) -> usize {
-    family::LAUNCHER + 1 + number
-}
+#[cfg(not(miri))]
+pub(super) use explored::{be, be_first, more_preemptions, place};
 
-/// This thread is that member from now on.
-pub(super) fn be(number: usize) {
-    family::become_member(place(number));
-}
+/// For explorations.
+#[cfg(not(miri))]
+mod explored {
+    use crate::multi::family;
 
-/// This thread is the family's first member, as each thread is that is not another.
-pub(super) fn be_first() {
-    family::become_member(family::MAIN);
-}
+    /// The place of the member of this number.
+    pub(in crate::multi) fn place(number: usize) -> usize {
+        family::LAUNCHER + 1 + number
+    }
 
-/// How many more threads than usual are cut short in an exploration.
-pub(super) fn more_preemptions() -> usize {
-    std::env::var("PINRING_EXPLORE").ok().and_then(|more| more.parse().ok()).unwrap_or(0)
+    /// This thread is that member from now on.
+    pub(in crate::multi) fn be(number: usize) {
+        family::become_member(place(number));
+    }
+
+    /// This thread is the family's first member, as each thread is that is not another.
+    pub(in crate::multi) fn be_first() {
+        family::become_member(family::MAIN);
+    }
+
+    /// How many more threads than usual are cut short in an exploration.
+    pub(in crate::multi) fn more_preemptions() -> usize {
+        std::env::var("PINRING_EXPLORE").ok().and_then(|more| more.parse().ok()).unwrap_or(0)
+    }
 }

@@ -55,7 +55,8 @@ pub fn init() -> Result<(), SpawnError> {
         return Ok(());
     }
     refuse_threads()?;
-    let theirs = found(Arena::create()?)?;
+    let (ours, theirs) = Channel::pair()?;
+    found(Arena::create()?, ours);
     member(LAUNCHER).reserve(MAIN, 0, "launcher");
     // SAFETY: no other threads, as just counted.
     #[allow(unsafe_code)]
@@ -72,16 +73,14 @@ pub fn init() -> Result<(), SpawnError> {
     }
 }
 
-/// A family of this process alone; the launcher's end of the line to it.
-pub(super) fn found(arena: Arena) -> io::Result<Channel> {
-    let (requests, theirs) = Channel::pair()?;
+/// A family of this process alone.
+pub(super) fn found(arena: Arena, requests: Channel) {
     FAMILY.get_or_init(|| Family { arena, requests });
     become_member(MAIN);
     let main = member(MAIN);
     main.reserve(0, 0, "MainProcess");
     main.pid.set(own_pid().unsigned_abs());
     main.set_state(State::Running);
-    Ok(theirs)
 }
 
 /// The family, made if there is none.

@@ -102,6 +102,8 @@ mod semaphore;
 mod shared_memory;
 pub mod spsc;
 mod sweep;
+#[cfg(test)]
+mod threads;
 #[allow(unsafe_code)]
 mod value;
 mod wait;

@@ -134,9 +134,9 @@ pub use step::{Input, Output, Step, StepBuilder, StepRegions};
 pub use tap::{Latest, Tap, TapError, attach_latest, attach_tap, latest};
 // Safe to use only for who keeps to the protocol, so not for everybody.
 pub(crate) use cells::Cells;
-#[cfg(not(any(loom, miri)))]
+#[cfg(not(loom))]
 pub(crate) use fences::Fences;
 pub(crate) use slots::Slots;
-#[cfg(not(any(loom, miri)))]
+#[cfg(not(loom))]
 pub(crate) use slots::slots_ahead;
 pub use words::{ConsumerWords, Corrupt, LaneWords, ProducerWords};

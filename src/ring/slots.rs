@@ -61,7 +61,7 @@ impl Slots {
     ///
     /// # Panics
     /// If `words` are not so many, or a slot is not whole words.
-    #[cfg(not(any(loom, miri)))]
+    #[cfg(not(loom))]
     pub(crate) fn over(words: &'static [AtomicU64], stride: usize) -> Self {
         let capacity = (size_of_val(words) / stride.max(1)) as u64;
         assert!(capacity.is_power_of_two() && stride % 8 == 0, "{capacity} slots of {stride} bytes");
@@ -103,7 +103,7 @@ impl Slots {
     }
 
     /// The slot of `position`, to write in place. It holds what was written there before. Same rules as [`Self::write`].
-    #[cfg(not(any(loom, miri)))]
+    #[cfg(not(loom))]
     #[inline]
     pub(crate) fn fill(&mut self, position: u64) -> &mut [u8] {
         // SAFETY: within the mapping (see `slot`), which lives as long as `self`; `&mut self` and the protocol keep everybody else out.

@@ -19,3 +19,19 @@ pub fn create_sealed(_: &CStr, _: usize) -> io::Result<OwnedFd> {
 pub fn sealed_size(_: impl AsFd) -> io::Result<Option<usize>> {
     Ok(None)
 }
+
+/// Not here: it would have to be cleared.
+///
+/// # Errors
+/// Always.
+pub fn give_back(_: impl AsFd, _: usize, _: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Nothing to do.
+///
+/// # Errors
+/// None.
+pub fn set_aside(_: impl AsFd, _: usize, _: usize) -> io::Result<()> {
+    Ok(())
+}

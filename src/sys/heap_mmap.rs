@@ -65,6 +65,9 @@ impl Mapping {
     /// Nothing to do.
     pub fn ask_for_huge_pages(&self) {}
 
+    /// Nothing to do.
+    pub fn leave_out_of_core_files(&self) {}
+
     /// First byte.
     pub fn start(&self) -> NonNull<u8> {
         self.start

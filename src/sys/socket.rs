@@ -39,6 +39,12 @@ impl Channel {
         Ok((Self(one), Self(other)))
     }
 
+    /// One that leads nowhere, for tests.
+    #[cfg(test)]
+    pub(crate) fn to_nowhere() -> io::Result<Self> {
+        Ok(Self(std::fs::File::open("/dev/null")?.into()))
+    }
+
     /// Sends one message, with a duplicate of `fd` if one is given.
     ///
     /// # Errors
