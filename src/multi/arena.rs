@@ -17,7 +17,8 @@ use crate::sys::mmap::Mapping;
 /// Bytes of a unit.
 pub(super) const UNIT: usize = 4096;
 /// Most processes a family can have at a time. The first place is nobody's: it stands for what is under way between two of them.
-pub(super) const MEMBERS: usize = 256;
+/// (In unit tests fewer, which the explorer of schedules adds up many thousand times.)
+pub(super) const MEMBERS: usize = if cfg!(test) { 64 } else { 256 };
 
 /// What is asked for; where the system does not give so much (a limit on file sizes), halves of it are tried.
 const SIZE: usize = if usize::BITS == 64 { 1 << 36 } else { 1 << 28 };

@@ -17,19 +17,25 @@ pub(super) enum Role {
     Second,
 }
 
+/// Bits of a count.
+const COUNT: u32 = 28;
+/// Who has let go of an object as the last of its role looks whether others hold it, and keeps it meanwhile: a count above the others.
+const LOOKING: u64 = 1 << (2 * COUNT);
+
 impl Role {
-    fn one(self) -> u64 {
+    fn shift(self) -> u32 {
         match self {
-            Self::First => 1,
-            Self::Second => 1 << 32,
+            Self::First => 0,
+            Self::Second => COUNT,
         }
     }
 
+    fn one(self) -> u64 {
+        1 << self.shift()
+    }
+
     fn of(self, counts: u64) -> u64 {
-        match self {
-            Self::First => counts & u64::from(u32::MAX),
-            Self::Second => counts >> 32,
-        }
+        counts >> self.shift() & ((1 << COUNT) - 1)
     }
 }
 
@@ -41,7 +47,7 @@ pub(super) struct Header {
     /// How often a member became one that holds it: who adds up meanwhile begins anew.
     moves: Word32,
     reserved: Word32,
-    /// By member, how many holders it has: of the first role in the lower half, of the second in the upper.
+    /// By member, how many holders it has: of the first role in the lowest bits, above them of the second, and how many look.
     counts: [Word64; MEMBERS],
 }
 
@@ -151,16 +157,17 @@ impl Object {
     /// Moves one from `from` to `to`. One for which `from` was never counted is from now on.
     fn shift(self, from: usize, to: usize, role: Role) {
         self.add(to, role);
-        self.take_away(from, role);
+        self.take_away(from, role, 0);
     }
 
-    /// Counts one less for a member; how many there were. None if there were none: a handle that came into a child otherwise than by its
-    /// work (in a static, say) was never counted there.
-    fn take_away(self, member: usize, role: Role) -> u64 {
+    /// Counts one less for a member, and `last` instead if it was its last; how many there were. None if there were none: a handle that
+    /// came into a child otherwise than by its work (in a static, say) was never counted there.
+    fn take_away(self, member: usize, role: Role, last: u64) -> u64 {
         let counts = &self.header().counts[member];
         let mut before = counts.get();
         while role.of(before) > 0 {
-            match counts.replace(before, before - role.one()) {
+            let instead = if role.of(before) == 1 { last } else { 0 };
+            match counts.replace(before, before - role.one() + instead) {
                 Ok(()) => break,
                 Err(found) => before = found,
             }
@@ -170,18 +177,13 @@ impl Object {
 
     /// One holder less.
     fn release(self, member: usize, role: Role) {
-        if self.take_away(member, role) == 1 {
-            self.look(role);
-        }
-    }
-
-    /// Sees whether the last holder of a role has gone, or the last of all.
-    fn look(self, role: Role) {
-        let kind = family::get().arena.find(self.block);
-        if self.total(|counts| counts) == 0 {
-            family::get().arena.free(family::me16(), self.block, self.generation);
-        } else if let (0, Some((kind, _))) = (self.holders(role), kind) {
-            sweep::role_is_gone(kind, self, 0);
+        if self.take_away(member, role, LOOKING) == 1 {
+            // Others may let go of it at the same time: it must not be freed, and be another, before this has told that the role is gone.
+            if let (0, Some((kind, _))) = (self.holders(role), family::get().arena.find(self.block)) {
+                sweep::role_is_gone(kind, self, 0);
+            }
+            self.header().counts[member].sub(LOOKING);
+            self.free_if_unused(family::me());
         }
     }
 
@@ -200,7 +202,7 @@ impl Object {
         self.header().counts[dead].set(0);
     }
 
-    /// Frees it if nobody holds it. By the sweep: the last holder does so itself, if it lives.
+    /// Frees it if nobody holds it.
     pub(super) fn free_if_unused(self, me: usize) {
         if self.total(|counts| counts) == 0 {
             family::get().arena.free(u16::try_from(me).unwrap_or(0), self.block, self.generation);
@@ -269,11 +271,10 @@ impl Handle {
         }
         // Ours first, so that it is not freed on its way from there to us.
         object.add(family::me(), role);
-        object.header().moves.add(1);
-        if object.take_away(ON_ITS_WAY, role) > 0 {
+        if object.take_away(ON_ITS_WAY, role, 0) > 0 {
             return Some(Self { object, role });
         }
-        object.take_away(family::me(), role);
+        object.release(family::me(), role);
         None
     }
 }

@@ -59,7 +59,7 @@ fn a_lock_is_held_by_one() {
 #[test]
 fn permits_come_back() {
     for mortal in [false, true] {
-        explore(if mortal { 1 } else { 2 }, |threads| {
+        explore(usize::from(!mortal), |threads| {
             let semaphore = Arc::new(Semaphore::bounded(1, 1).unwrap());
             let inside = Arc::new(StdMutex::new(Vec::new()));
             for number in 0..3 {

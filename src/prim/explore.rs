@@ -108,8 +108,9 @@ pub(crate) fn all(preemptions: usize, scene: impl Fn(&mut Threads)) -> usize {
         scene(&mut threads);
         let (walked, failure) = once(preemptions, path, threads);
         if let Some(failure) = failure {
-            let taken: Vec<usize> = walked.iter().map(|choice| choice.taken).collect();
-            panic!("schedule {count} {taken:?}: {failure}");
+            let ways = walked.iter().enumerate().filter(|(_, choice)| choice.taken > 0);
+            let ways: Vec<String> = ways.map(|(at, choice)| format!("{at}:{}", choice.taken)).collect();
+            panic!("schedule {count}, another way at {}: {failure}", ways.join(" "));
         }
         path = walked;
         while path.last().is_some_and(|last| last.taken + 1 == last.ways) {

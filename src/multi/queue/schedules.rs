@@ -4,7 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::super::alone;
-use super::core::bereave;
+use super::super::arena::Kind;
+use super::super::family;
+use super::super::object::{Handle, bequeath};
+use super::super::sweep::sweep_block;
+use super::core::{CONSUMER, Core, PRODUCER, bereave};
 use super::{Consumer, Producer, queue};
 use crate::prim::explore::{self, Threads};
 
@@ -220,5 +224,46 @@ fn a_consumer_that_is_killed_with_a_lease() {
             threads.thread(scene.leaser(0, 1)).burial(scene.burial());
             threads.thread(scene.putter(1, &[11, 12])).thread(scene.leaser(2, 1));
         });
+    }
+}
+
+/// Two producers that go when they have put, and a consumer that gets until the end; also with the first producer killed.
+#[test]
+fn the_end_comes_when_all_producers_have_gone() {
+    for mortal in [false, true] {
+        alone::family();
+        let count = explore::all(usize::from(!mortal), |threads| {
+            alone::be(0);
+            let (producer, consumer) = queue::<u64>(2).unwrap();
+            let object = consumer.core().handle().object();
+            let other = producer.clone();
+            bequeath(alone::place(1), other);
+            bequeath(alone::place(2), consumer);
+            let [other, consumer] = [PRODUCER, CONSUMER].map(|role| Core::adopt(Handle::assume(object, role)).unwrap());
+            let got = Log::default();
+            let log = Arc::clone(&got);
+            threads.thread(move || {
+                alone::be(0);
+                producer.put(1).unwrap();
+                drop(producer);
+            });
+            threads.thread(move || {
+                alone::be(1);
+                drop(Producer::from_core(other));
+            });
+            threads.thread(move || {
+                alone::be(2);
+                Consumer::from_core(consumer).iter().for_each(|value| log.lock().unwrap().push(value));
+            });
+            if mortal {
+                threads.burial(move || sweep_block(family::LAUNCHER, alone::place(0), object.block, Kind::Queue));
+            }
+            threads.verdict(move || {
+                assert!(mortal || *got.lock().unwrap() == [1]);
+                assert!(family::get().arena.find(object.block).is_none() || !object.is_current(), "it is kept");
+            });
+            alone::be_first();
+        });
+        println!("{count} schedules");
     }
 }
