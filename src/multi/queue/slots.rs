@@ -102,8 +102,9 @@ pub(super) struct Claim {
 // SAFETY: a claim is held by one owner, and its bytes belong to no thread.
 unsafe impl Send for Claim {}
 
+/// Bytes from place to place: whole cache lines, so that who fills one does not take the line of who empties its neighbour.
 fn stride(size: usize) -> usize {
-    (size_of::<Place>() + size).next_multiple_of(16)
+    (size_of::<Place>() + size).next_multiple_of(64)
 }
 
 impl Slots {
