@@ -6,8 +6,9 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::job::{Job, Room, item, run};
+use super::job::{Job, Room, item};
 use super::task::{AsyncResult, TaskError};
+use super::ticket::run;
 use super::{Pool, Retry, Shared};
 use crate::multi::bell::Limit;
 use crate::multi::error::{DecodeError, TooLarge};

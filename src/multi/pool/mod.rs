@@ -14,6 +14,8 @@ mod map;
 mod shared;
 #[allow(unsafe_code)]
 mod task;
+#[allow(unsafe_code)]
+mod ticket;
 mod typed;
 #[allow(unsafe_code)]
 mod worker;
