@@ -21,17 +21,19 @@ impl Role {
     fn one(self) -> u64 {
         match self {
             Self::First => 1,
-            Self::Second => 1 << 32,
+            Self::Second => 1 << ROLE_BITS,
         }
     }
 
     fn of(self, counts: u64) -> u64 {
-        match self {
-            Self::First => counts & u64::from(u32::MAX),
-            Self::Second => counts >> 32,
-        }
+        (counts / self.one()) & ((1 << ROLE_BITS) - 1)
     }
 }
+
+/// Bits of a count in one role.
+const ROLE_BITS: u32 = 28;
+/// One that holds it only to look at it: who has let go of the last of a role and sees whether the others have, too.
+const LOOKER: u64 = 1 << (2 * ROLE_BITS);
 
 /// First words of a block.
 #[derive(Debug)]
@@ -41,7 +43,7 @@ pub(super) struct Header {
     /// How often a member became one that holds it: who adds up meanwhile begins anew.
     moves: Word32,
     reserved: Word32,
-    /// By member, how many holders it has: of the first role in the lower half, of the second in the upper.
+    /// By member, how many holders it has: of the first role in the lowest bits, then of the second, then those that only look.
     counts: [Word64; MEMBERS],
 }
 
@@ -124,6 +126,11 @@ impl Object {
         self.total(|counts| role.of(counts))
     }
 
+    /// Whether nobody holds it.
+    fn is_unused(self) -> bool {
+        self.total(|counts| u64::from(counts != 0)) == 0
+    }
+
     fn total(self, of: impl Fn(u64) -> u64) -> u64 {
         let header = self.header();
         loop {
@@ -151,16 +158,17 @@ impl Object {
     /// Moves one from `from` to `to`. One for which `from` was never counted is from now on.
     fn shift(self, from: usize, to: usize, role: Role) {
         self.add(to, role);
-        self.take_away(from, role);
+        self.take_away(from, role, 0);
     }
 
-    /// Counts one less for a member; how many there were. None if there were none: a handle that came into a child otherwise than by its
-    /// work (in a static, say) was never counted there.
-    fn take_away(self, member: usize, role: Role) -> u64 {
+    /// Counts one less for a member, in the same step one who `stays` to look if it was the last; how many there were. None if there were
+    /// none: a handle that came into a child otherwise than by its work (in a static, say) was never counted there.
+    fn take_away(self, member: usize, role: Role, stays: u64) -> u64 {
         let counts = &self.header().counts[member];
         let mut before = counts.get();
         while role.of(before) > 0 {
-            match counts.replace(before, before - role.one()) {
+            let looks = if role.of(before) == 1 { stays } else { 0 };
+            match counts.replace(before, before - role.one() + looks) {
                 Ok(()) => break,
                 Err(found) => before = found,
             }
@@ -168,21 +176,16 @@ impl Object {
         role.of(before)
     }
 
-    /// One holder less.
+    /// One holder less. Who sees whether it was the last holds it that long: else what is seen could be another's by then.
     fn release(self, member: usize, role: Role) {
-        if self.take_away(member, role) == 1 {
-            self.look(role);
+        if self.take_away(member, role, LOOKER) != 1 {
+            return;
         }
-    }
-
-    /// Sees whether the last holder of a role has gone, or the last of all.
-    fn look(self, role: Role) {
-        let kind = family::get().arena.find(self.block);
-        if self.total(|counts| counts) == 0 {
-            family::get().arena.free(family::me16(), self.block, self.generation);
-        } else if let (0, Some((kind, _))) = (self.holders(role), kind) {
-            sweep::role_is_gone(kind, self, 0);
+        if let Some((kind, _)) = family::get().arena.find(self.block) {
+            sweep::let_go(kind, self, role);
         }
+        self.header().counts[member].sub(LOOKER);
+        self.free_if_unused(family::me());
     }
 
     /// Whether that member holds it.
@@ -200,9 +203,9 @@ impl Object {
         self.header().counts[dead].set(0);
     }
 
-    /// Frees it if nobody holds it. By the sweep: the last holder does so itself, if it lives.
+    /// Frees it if nobody holds it.
     pub(super) fn free_if_unused(self, me: usize) {
-        if self.total(|counts| counts) == 0 {
+        if self.is_unused() {
             family::get().arena.free(u16::try_from(me).unwrap_or(0), self.block, self.generation);
         }
     }
@@ -263,18 +266,19 @@ impl Handle {
     /// Takes an object out of a message that may be garbage: `None` if no object of that kind, number and role is on its way. So nobody can have
     /// a handle that was not sent, whatever bytes were received.
     pub(super) fn try_receive(kind: Kind, object: Object, role: Role) -> Option<Self> {
-        let (found, _) = family::join().ok()?.arena.find(object.block)?;
-        if found != kind || !object.is_current() {
+        let is_there = || {
+            let found = family::get().arena.find(object.block);
+            found.is_some_and(|(found, _)| found == kind) && object.is_current()
+        };
+        family::join().ok()?;
+        if !is_there() {
             return None;
         }
         // Ours first, so that it is not freed on its way from there to us.
-        object.add(family::me(), role);
+        let received = Self::join(object, role);
         object.header().moves.add(1);
-        if object.take_away(ON_ITS_WAY, role) > 0 {
-            return Some(Self { object, role });
-        }
-        object.take_away(family::me(), role);
-        None
+        // Again: it may have been freed before it was ours. Else ours ends as any other, as it may have been the last.
+        (is_there() && object.take_away(ON_ITS_WAY, role, 0) > 0).then_some(received)
     }
 }
 
