@@ -237,7 +237,9 @@ impl Run {
         while wanted > 0 || !self.tickets.is_empty() {
             for _ in 0..wanted {
                 self.sent += 1;
-                match self.shared.submit::<_, ()>(run::<A, R, F>, &self.job.ticket(self.sent)) {
+                let ticket = self.job.ticket(self.sent);
+                // We must learn of a death: what the worker had in hand is for us to give to another.
+                match self.shared.submit_for::<_, ()>(run::<A, R, F>, &ticket, Retry::Never) {
                     Ok(ticket) => self.tickets.push((self.sent, ticket)),
                     Err(error) if self.tickets.is_empty() => return self.fail(&error),
                     Err(_) => break,

@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::cells::Phase;
 use super::job::{Job, item};
+use super::sheet::Sheet;
+use super::worker::Answer;
 use crate::multi::arena::BlockId;
 use crate::multi::message::{Message, Reader, Writer, hand_over};
 use crate::multi::no_size::conjure;
@@ -23,12 +25,8 @@ pub(super) struct Ticket {
 unsafe impl crate::multi::Pod for Ticket {}
 
 /// In a worker: runs a ticket.
-pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(
-    bytes: &mut [u8],
-    len: usize,
-) -> Result<usize, (Phase, usize)> {
-    let ticket =
-        Ticket::decode(&mut Reader::new(&bytes[..len.min(bytes.len())])).map_err(|_| (Phase::Unreadable, 0))?;
+pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(sheet: &mut Sheet, len: usize) -> Answer {
+    let ticket = Ticket::decode(&mut Reader::new(sheet.argument(len))).map_err(|_| (Phase::Unreadable, 0))?;
     let object = Object { block: BlockId(ticket.block), generation: ticket.generation };
     let job = Job::of::<A, R>(object).ok_or((Phase::Unreadable, 0))?;
     // SAFETY: whoever sent the ticket had one.
