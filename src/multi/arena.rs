@@ -176,7 +176,9 @@ impl Arena {
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, error));
         }
         let generation = self.root().generation.add(1) + 1;
+        let claimed = Claimed { arena: self, unit, len };
         set_up(BlockId(unit), generation);
+        std::mem::forget(claimed);
         self.entry(unit).set(Entry::Live(kind, tag(generation), len).pack());
         self.root().hint.set(unit + len);
         Ok(BlockId(unit))
@@ -291,6 +293,22 @@ impl Arena {
     }
 }
 
+/// Units that are to be a block. Dropped, by a panic of who fills it, they are given back.
+struct Claimed {
+    arena: &'static Arena,
+    unit: u32,
+    len: u32,
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        // Should the system refuse, they stay taken: they must be zero.
+        if memfd::give_back(&self.arena.fd, self.unit as usize * UNIT, self.len as usize * UNIT).is_ok() {
+            self.arena.release(self.unit, self.unit + self.len);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,6 +342,20 @@ mod tests {
         assert!(arena.take(1, Kind::Blob, usize::MAX / 2, |_, _| {}).is_err());
         while arena.take(1, Kind::Blob, 100 * UNIT, |_, _| {}).is_ok() {}
         assert!(arena.take(1, Kind::Blob, UNIT, |_, _| {}).is_ok(), "a small one still fits");
+    }
+
+    #[test]
+    fn a_panic_of_who_fills_a_block_leaves_nothing_behind() {
+        let arena = arena();
+        let fill = |block, _| {
+            arena.view::<Word64>(block, 0).set(7);
+            panic!("no more elements");
+        };
+        let taken = std::panic::AssertUnwindSafe(|| arena.take(1, Kind::Blob, 2 * UNIT, fill));
+        assert!(std::panic::catch_unwind(taken).is_err());
+        assert_eq!(arena.taken(), 0);
+        let block = arena.take(1, Kind::Blob, 1, |_, _| {}).unwrap();
+        assert_eq!(arena.view::<Word64>(block, 0).get(), 0);
     }
 
     #[test]
