@@ -67,6 +67,7 @@ mod event;
 mod family;
 mod info;
 mod launcher;
+mod left_alone;
 mod lock;
 mod logging;
 mod manager;

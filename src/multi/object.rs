@@ -74,9 +74,16 @@ pub(super) fn heir() -> Option<usize> {
 
 /// Drops `value`, whose handles the child `heir` has inherited: they are its from now on.
 pub(super) fn bequeath<T>(heir: usize, value: T) {
+    struct Bequeathing;
+    impl Drop for Bequeathing {
+        fn drop(&mut self) {
+            HEIR.set(0);
+        }
+    }
+    // Also if a destructor panics.
+    let _bequeathing = Bequeathing;
     HEIR.set(heir);
     drop(value);
-    HEIR.set(0);
 }
 
 /// An object, not held by this.
