@@ -10,6 +10,8 @@ use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
+pub(super) use super::unit::Kind;
+use super::unit::{Entry, tag};
 use super::word::{Word32, Word64};
 use crate::sys::memfd;
 use crate::sys::mmap::Mapping;
@@ -36,75 +38,9 @@ unsafe impl Words for Word32 {}
 // SAFETY: an atomic.
 unsafe impl Words for Word64 {}
 
-/// What a block holds. The sweep after a death looks at each by its kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Kind {
-    Blob = 1,
-    Mutex = 2,
-    Semaphore = 3,
-    Condvar = 4,
-    Event = 5,
-    Barrier = 6,
-    Queue = 7,
-    Pipe = 8,
-    Pool = 9,
-    Spsc = 10,
-}
-
-impl Kind {
-    fn of(number: u8) -> Option<Self> {
-        use Kind::*;
-        let all = [Blob, Mutex, Semaphore, Condvar, Event, Barrier, Queue, Pipe, Pool, Spsc];
-        all.into_iter().find(|kind| *kind as u8 == number)
-    }
-}
-
 /// A block, by the number of its first unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct BlockId(pub(super) u32);
-
-/// What the table says of a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Entry {
-    Free,
-    /// Taken by a member, and not (yet) the head of a block.
-    Claimed(u16),
-    /// The head of a block of so many units. The tag tells it from another that lay there before.
-    Live(Kind, u16, u32),
-    /// The same, looked at by the sweep: it must not be freed now.
-    Pinned(Kind, u16, u32),
-    /// The head of a block that this member is freeing.
-    Freeing(u16, u32),
-}
-
-impl Entry {
-    fn pack(self) -> u64 {
-        match self {
-            Self::Free => 0,
-            Self::Claimed(member) => 1 | u64::from(member) << 16,
-            Self::Live(kind, tag, len) => 2 | (kind as u64) << 8 | u64::from(tag) << 16 | u64::from(len) << 32,
-            Self::Pinned(kind, tag, len) => Self::Live(kind, tag, len).pack() + 2,
-            Self::Freeing(member, len) => 3 | u64::from(member) << 16 | u64::from(len) << 32,
-        }
-    }
-
-    fn unpack(word: u64) -> Self {
-        let [state, kind, low, high, ..] = word.to_le_bytes();
-        let (whose, len) = (u16::from_le_bytes([low, high]), u32::try_from(word >> 32).unwrap_or(0));
-        match (state, Kind::of(kind)) {
-            (1, _) => Self::Claimed(whose),
-            (2, Some(kind)) => Self::Live(kind, whose, len),
-            (3, _) => Self::Freeing(whose, len),
-            (4, Some(kind)) => Self::Pinned(kind, whose, len),
-            _ => Self::Free,
-        }
-    }
-}
-
-fn tag(generation: u64) -> u16 {
-    u16::try_from(generation & 0xffff).unwrap_or(0)
-}
 
 /// First unit of the mapping.
 #[repr(C)]
@@ -241,7 +177,9 @@ impl Arena {
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, error));
         }
         let generation = self.root().generation.add(1) + 1;
+        let claimed = Claimed { arena: self, unit, len };
         set_up(BlockId(unit), generation);
+        std::mem::forget(claimed);
         self.entry(unit).set(Entry::Live(kind, tag(generation), len).pack());
         self.root().hint.set(unit + len);
         Ok(BlockId(unit))
@@ -356,6 +294,22 @@ impl Arena {
     }
 }
 
+/// Units that are to be a block. Dropped, by a panic of who fills it, they are given back.
+struct Claimed {
+    arena: &'static Arena,
+    unit: u32,
+    len: u32,
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        // Should the system refuse, they stay taken: they must be zero.
+        if memfd::give_back(&self.arena.fd, self.unit as usize * UNIT, self.len as usize * UNIT).is_ok() {
+            self.arena.release(self.unit, self.unit + self.len);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,6 +343,20 @@ mod tests {
         assert!(arena.take(1, Kind::Blob, usize::MAX / 2, |_, _| {}).is_err());
         while arena.take(1, Kind::Blob, 100 * UNIT, |_, _| {}).is_ok() {}
         assert!(arena.take(1, Kind::Blob, UNIT, |_, _| {}).is_ok(), "a small one still fits");
+    }
+
+    #[test]
+    fn a_panic_of_who_fills_a_block_leaves_nothing_behind() {
+        let arena = arena();
+        let fill = |block, _| {
+            arena.view::<Word64>(block, 0).set(7);
+            panic!("no more elements");
+        };
+        let taken = std::panic::AssertUnwindSafe(|| arena.take(1, Kind::Blob, 2 * UNIT, fill));
+        assert!(std::panic::catch_unwind(taken).is_err());
+        assert_eq!(arena.taken(), 0);
+        let block = arena.take(1, Kind::Blob, 1, |_, _| {}).unwrap();
+        assert_eq!(arena.view::<Word64>(block, 0).get(), 0);
     }
 
     #[test]

@@ -198,9 +198,7 @@ impl<T: Pod> Array<T> {
 
 /// Nobody holds a part any more, or nobody the whole.
 pub(super) fn role_is_gone(object: Object) {
-    if object.holders(Role::Second) == 0 {
-        object.body::<Guarded>().lock.parts_are_gone();
-    }
+    object.body::<Guarded>().lock.free_from_parts(|| object.holders(Role::Second) == 0);
 }
 
 impl<T: Pod> Clone for Array<T> {

@@ -4,10 +4,12 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::bell::Limit;
 use super::error::TooLarge;
 use super::family;
+use super::left_alone;
 use super::logging;
 use super::member::{ANSWER, ANSWER_AT, Answer, BOUND, State};
 use super::message::{Message, Reader, Writer, hand_over};
@@ -62,16 +64,25 @@ pub(super) fn flush() {
     let _ = std::io::stdout().flush();
 }
 
-/// The life of a child forked by the one that asked for it.
+/// The life of a child forked by the one that asked for it, the process `parent`.
 pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() -> R) -> ! {
+    let member = family::member(place);
+    let generation = member.generation();
     be_born(place, || {
-        // Until it is known that somebody holds what we hold.
-        prctl::die_with_parent()?;
-        if parent_pid() != parent {
-            return Err(std::io::Error::other("its parent has ended"));
+        if member.is(BOUND) {
+            prctl::die_with_parent()?;
         }
-        wait_for_release(place);
-        if family::member(place).is(BOUND) { Ok(()) } else { prctl::live_on() }
+        // Should it end before that, nobody may know of us, and the place can be another's. After that we live on, unless we are bound.
+        let released = || (member.released.get() != 0).then(|| member.generation() == generation);
+        for slice in Limit::NEVER.slices() {
+            let is_orphaned = parent_pid() != parent;
+            match member.news.wait(if is_orphaned { Limit::after(Duration::ZERO) } else { slice }, released) {
+                Some(true) if !is_orphaned || !member.is(BOUND) => return Ok(()),
+                None if !is_orphaned => {}
+                _ => break,
+            }
+        }
+        Err(std::io::Error::other("its parent has ended"))
     });
     live(place, |out| hand_over(&work(), out))
 }
@@ -99,14 +110,16 @@ fn wait_for_release(place: usize) {
 fn be_born(place: usize, set_up: impl FnOnce() -> std::io::Result<()>) {
     family::become_member(place);
     hooks().clear();
+    left_alone::forget();
     let member = family::member(place);
-    member.pid.set(own_pid().unsigned_abs());
     let name = member.name();
     let named = prctl::set_name(&name);
     if let Err(error) = named.and_then(|()| set_up()) {
         stderr::say(&format!("pinring: process `{name}`: cannot be set up: {error}"));
         exit_now(STILLBORN);
     }
+    // Not before: if the parent has ended the place may be another's.
+    member.pid.set(own_pid().unsigned_abs());
     std::panic::set_hook(Box::new(say_panic));
     logging::take_over();
 }

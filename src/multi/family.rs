@@ -57,7 +57,7 @@ pub fn init() -> Result<(), SpawnError> {
     refuse_threads()?;
     let (ours, theirs) = Channel::pair()?;
     found(Arena::create()?, ours);
-    member(LAUNCHER).reserve(MAIN, 0, "launcher");
+    member(LAUNCHER).reserve((MAIN, member(MAIN)), 0, "launcher");
     // SAFETY: no other threads, as just counted.
     #[allow(unsafe_code)]
     match unsafe { fork() }? {
@@ -78,7 +78,7 @@ pub(super) fn found(arena: Arena, requests: Channel) {
     FAMILY.get_or_init(|| Family { arena, requests });
     become_member(MAIN);
     let main = member(MAIN);
-    main.reserve(0, 0, "MainProcess");
+    main.reserve((0, member(0)), 0, "MainProcess");
     main.pid.set(own_pid().unsigned_abs());
     main.set_state(State::Running);
 }
@@ -165,7 +165,7 @@ pub(super) fn reserve(flags: u32, name: Option<&str>) -> Result<(usize, &'static
     let own = member(me());
     let number = own.children.add(1) + 1;
     let name = name.map_or_else(|| default_name(&own.name(), number), str::to_owned);
-    let free = members().skip(LAUNCHER).find(|(_, member)| member.reserve(me(), flags, &name));
+    let free = members().skip(LAUNCHER).find(|(_, member)| member.reserve((me(), own), flags, &name));
     free.ok_or(SpawnError::TooMany { most: MEMBERS - 1 - LAUNCHER })
 }
 
@@ -202,7 +202,15 @@ pub(super) fn ask(request: launcher::Request, place: usize) -> Result<(), SpawnE
 pub(super) fn start(place: usize) -> Result<(), SpawnError> {
     ask(launcher::Request::Start, place)?;
     let member = member(place);
-    member.news.wait(Limit::NEVER, || (member.state() != State::Reserved).then_some(()));
+    let begun = || (member.state() != State::Reserved).then_some(());
+    for slice in Limit::NEVER.slices() {
+        if member.news.wait(slice, begun).is_some() {
+            break;
+        }
+        if !launcher_lives() {
+            return Err(SpawnError::LauncherGone);
+        }
+    }
     // Without a fork it has no pid, and its status is what the system said.
     match (member.pid.get(), member.status()) {
         (0, Some(status)) => Err(io::Error::from_raw_os_error(status.exitcode()).into()),
@@ -219,8 +227,14 @@ pub(super) fn descriptors() -> [RawFd; 2] {
 pub(super) fn refuse_threads() -> Result<(), SpawnError> {
     for _ in 0..100 {
         match thread_count() {
-            Some(threads) if threads > 1 => std::thread::sleep(std::time::Duration::from_micros(100)),
-            _ => return Ok(()),
+            Some(1) => return Ok(()),
+            Some(_) => std::thread::sleep(std::time::Duration::from_micros(100)),
+            // Out of descriptors, say.
+            None => {
+                return Err(
+                    io::Error::other("/proc/self/task, which says how many threads there are, cannot be read").into()
+                );
+            }
         }
     }
     Err(SpawnError::MultiThreaded { threads: thread_count().unwrap_or(0) })

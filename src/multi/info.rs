@@ -49,8 +49,8 @@ impl ProcessInfo {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ParentProcess {
-    place: usize,
-    generation: u32,
+    /// This process's place.
+    child: usize,
     pid: u32,
 }
 
@@ -65,9 +65,8 @@ pub fn current_process() -> ProcessInfo {
 /// The process that started this one with this module; `None` in the first.
 pub fn parent_process() -> Option<ParentProcess> {
     family::join().ok()?;
-    let place = family::member(family::me()).parent.get() as usize;
-    let parent = (place != 0).then(|| family::member(place))?;
-    Some(ParentProcess { place, generation: parent.generation(), pid: parent.pid.get() })
+    let own = family::member(family::me());
+    (own.parent() != 0).then(|| ParentProcess { child: family::me(), pid: own.parent_pid.get() })
 }
 
 /// The children of this process that run.
@@ -76,7 +75,8 @@ pub fn active_children() -> Vec<ProcessInfo> {
         return Vec::new();
     }
     let me = family::me();
-    let children = family::members().skip(family::LAUNCHER).filter(|(_, member)| member.parent.get() as usize == me);
+    let children =
+        family::members().skip(family::LAUNCHER).filter(|(_, member)| member.is_child_of(me, family::member(me)));
     children.filter(|(_, member)| runs(member)).map(|(_, member)| ProcessInfo::of(member)).collect()
 }
 
@@ -94,13 +94,14 @@ impl ParentProcess {
 
     /// Whether it runs.
     pub fn is_alive(&self) -> bool {
-        let member = family::member(self.place);
-        member.generation() == self.generation && member.state() == State::Running
+        let own = family::member(self.child);
+        let parent = family::member(own.parent());
+        own.has_parent(parent) && parent.state() == State::Running
     }
 
     /// Waits until it has ended, at most so long; whether it has.
     pub fn join_timeout(&self, time: Duration) -> bool {
-        let member = family::member(self.place);
-        member.news.wait(Limit::after(time), || (!self.is_alive()).then_some(())).is_some()
+        let parent = family::member(family::member(self.child).parent());
+        parent.news.wait(Limit::after(time), || (!self.is_alive()).then_some(())).is_some()
     }
 }

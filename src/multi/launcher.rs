@@ -53,6 +53,8 @@ struct Launcher<'l> {
     watched: Vec<Option<PidFd>>,
     /// By place, what is known of a pool's workers there.
     lives: Vec<Life>,
+    /// By place, whether the process there has ended and those that end with it have not.
+    outlived: Vec<bool>,
 }
 
 /// In the launcher's process, until nobody is left; its exit code.
@@ -63,6 +65,7 @@ pub(super) fn run(requests: &Channel) -> i32 {
             epoll,
             watched: (0..MEMBERS).map(|_| None).collect(),
             lives: vec![Life::default(); MEMBERS],
+            outlived: vec![false; MEMBERS],
         };
         launcher.watch(MAIN);
         launcher.serve()
@@ -128,11 +131,18 @@ impl Launcher<'_> {
         if place == MAIN && parent_pid() != pid {
             return self.bury(place);
         }
-        let Ok(pidfd) = PidFd::open(pid) else { return self.bury(place) };
-        if self.epoll.add(&pidfd, place as u64).is_err() {
-            return self.bury(place);
+        let watched = PidFd::open(pid).and_then(|pidfd| self.epoll.add(&pidfd, place as u64).map(|()| pidfd));
+        match watched {
+            Ok(pidfd) => self.watched[place] = Some(pidfd),
+            Err(error) => {
+                // ESRCH: it has ended. Else it must: nobody would see when what it holds is to be given back.
+                if error.raw_os_error() != Some(3) {
+                    stderr::say(&format!("pinring: process {pid} cannot be watched, and is killed: {error}"));
+                    let _ = signal::kill_hard(pid);
+                }
+                self.bury(place);
+            }
         }
-        self.watched[place] = Some(pidfd);
     }
 
     fn start(&mut self, place: usize) {
@@ -177,8 +187,8 @@ impl Launcher<'_> {
 
     /// Starts another in the place of a pool's worker that has ended; false: not again.
     fn revive(&mut self, place: usize, member: &Member) -> bool {
-        let parent = family::member(member.parent.get() as usize);
-        if parent.state() != State::Running {
+        let parent = family::member(member.parent());
+        if self.outlived[member.parent()] || !member.has_parent(parent) || parent.state() != State::Running {
             return false;
         }
         let (now, tasks, life) = (monotonic_ns(), member.tasks.get(), &mut self.lives[place]);
@@ -196,17 +206,42 @@ impl Launcher<'_> {
         true
     }
 
+    /// Those that were started by the process there.
+    fn children(place: usize) -> impl Iterator<Item = (usize, &'static Member)> {
+        let parent = family::member(place);
+        family::members().filter(move |(_, page)| page.is_child_of(place, parent))
+    }
+
+    /// Ends those that must not outlive the process there; whether any of them still lives.
+    fn end_bound(&self, place: usize) -> bool {
+        let bound = Self::children(place).filter(|(_, page)| page.is(BOUND) && page.state() == State::Running);
+        let living = bound.filter(|(child, _)| match &self.watched[*child] {
+            Some(pidfd) => {
+                let _ = pidfd.kill();
+                true
+            }
+            None => self.outlived[*child],
+        });
+        living.count() > 0
+    }
+
     fn bury(&mut self, place: usize) {
+        // They may be at what only it holds, as a pool's workers are: that is given back when they have ended, too.
+        self.outlived[place] = self.end_bound(place);
+        if self.outlived[place] {
+            return;
+        }
         sweep::sweep(LAUNCHER, place);
-        for (child, page) in family::members().filter(|(_, page)| page.parent.get() as usize == place) {
+        for (child, page) in Self::children(place) {
             match page.state() {
                 State::Running => {
                     page.set_flag(DETACHED);
-                    // Without what its parent was about to give it, it cannot live.
                     match &self.watched[child] {
-                        Some(pidfd) if page.is(BOUND) || page.released.get() == 0 => drop(pidfd.kill()),
+                        // Without what its parent was about to give it, it cannot live.
+                        Some(pidfd) if page.released.get() == 0 => drop(pidfd.kill()),
                         Some(_) => {}
-                        // Its parent ended before it could ask us to watch it; the kernel ends it.
+                        None if self.outlived[child] => {}
+                        // Its parent ended before it could ask us to watch it; it sees that itself.
                         None => page.set_state(State::Free),
                     }
                 }
@@ -216,10 +251,15 @@ impl Launcher<'_> {
             }
         }
         let member = family::member(place);
+        let parent = member.parent();
         if member.is(REVIVE) && self.revive(place, member) {
             return;
         }
         // Last of all: whoever sees it may give the place to another.
-        member.set_state(if member.is(DETACHED) { State::Free } else { State::Ended });
+        member.set_state(State::Ended);
+        member.free_if_detached();
+        if self.outlived[parent] {
+            self.bury(parent);
+        }
     }
 }

@@ -28,6 +28,9 @@ impl State {
     }
 }
 
+/// The part of a member's word that is its state.
+const STATE: u32 = 0xff;
+
 /// What a process left as the answer of its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -66,10 +69,12 @@ pub(super) const NAME: usize = 64;
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Member {
+    /// In the lowest byte a [`State`]; unless that is Free, above it the place of the member that started it, and as much of that one's
+    /// generation as there is room for: so there is no moment in which it is not known whose it is.
     state: Word32,
     pub(super) pid: Word32,
-    /// The member that started it.
-    pub(super) parent: Word32,
+    /// Pid of the process that started it.
+    pub(super) parent_pid: Word32,
     pub(super) flags: Word32,
     /// How it ended: 0 as long as that is not known.
     status: Word32,
@@ -108,9 +113,9 @@ const _: () = assert!(size_of::<Member>() <= ANSWER_AT);
 pub(super) const ANSWER: usize = super::arena::UNIT - ANSWER_AT;
 
 impl Member {
-    /// Takes it, if it is free.
-    pub(super) fn reserve(&self, parent: usize, flags: u32, name: &str) -> bool {
-        if self.state.replace(State::Free as u32, State::Reserved as u32).is_err() {
+    /// Takes it for a child of the member at that place, if it is free.
+    pub(super) fn reserve(&self, (place, parent): (usize, &Self), flags: u32, name: &str) -> bool {
+        if self.state.replace(State::Free as u32, State::Reserved as u32 | parent.as_parent(place)).is_err() {
             return false;
         }
         for word in
@@ -121,7 +126,7 @@ impl Member {
         self.restarts.set(0);
         self.tasks.set(0);
         self.generation.add(1);
-        self.parent.set(u32::try_from(parent).unwrap_or(0));
+        self.parent_pid.set(parent.pid.get());
         self.flags.set(flags);
         self.set_name(name);
         true
@@ -133,12 +138,50 @@ impl Member {
     }
 
     pub(super) fn state(&self) -> State {
-        State::of(self.state.get())
+        State::of(self.state.get() & STATE)
     }
 
     pub(super) fn set_state(&self, state: State) {
-        self.state.set(state as u32);
+        let mut found = self.state.get();
+        let new = |found| if state == State::Free { 0 } else { found & !STATE | state as u32 };
+        while let Err(other) = self.state.replace(found, new(found)) {
+            found = other;
+        }
         self.news.ring_all();
+    }
+
+    /// What a child's state says of it, at that place.
+    fn as_parent(&self, place: usize) -> u32 {
+        u32::try_from(place).unwrap_or(0) << 8 | self.generation.get() << 16
+    }
+
+    /// Place of the member that started it; 0: none.
+    pub(super) fn parent(&self) -> usize {
+        (self.state.get() >> 8 & 0xff) as usize
+    }
+
+    /// Whether it was started by the process that is at that place now.
+    pub(super) fn is_child_of(&self, place: usize, parent: &Self) -> bool {
+        self.state.get() & !STATE == parent.as_parent(place) && place != 0
+    }
+
+    /// Whether the process that started it is still the one at its place.
+    pub(super) fn has_parent(&self, parent: &Self) -> bool {
+        self.is_child_of(self.parent(), parent)
+    }
+
+    /// Nobody will ask how it ended: its place is free when it has.
+    pub(super) fn detach(&self) {
+        self.set_flag(DETACHED);
+        self.free_if_detached();
+    }
+
+    /// It has ended. Whoever comes last, who detaches it or who buries it, frees it.
+    pub(super) fn free_if_detached(&self) {
+        let found = self.state.get();
+        if self.is(DETACHED) && State::of(found & STATE) == State::Ended && self.state.replace(found, 0).is_ok() {
+            self.news.ring_all();
+        }
     }
 
     pub(super) fn is(&self, flag: u32) -> bool {

@@ -67,6 +67,7 @@ mod event;
 mod family;
 mod info;
 mod launcher;
+mod left_alone;
 mod lock;
 mod logging;
 mod manager;
@@ -104,6 +105,7 @@ pub mod spsc;
 mod sweep;
 #[cfg(test)]
 mod threads;
+mod unit;
 #[allow(unsafe_code)]
 mod value;
 mod wait;

@@ -17,27 +17,23 @@ pub(super) enum Role {
     Second,
 }
 
-/// Bits of a count.
-const COUNT: u32 = 28;
-/// Who has let go of an object as the last of its role looks whether others hold it, and keeps it meanwhile: a count above the others.
-const LOOKING: u64 = 1 << (2 * COUNT);
-
 impl Role {
-    fn shift(self) -> u32 {
+    fn one(self) -> u64 {
         match self {
-            Self::First => 0,
-            Self::Second => COUNT,
+            Self::First => 1,
+            Self::Second => 1 << ROLE_BITS,
         }
     }
 
-    fn one(self) -> u64 {
-        1 << self.shift()
-    }
-
     fn of(self, counts: u64) -> u64 {
-        counts >> self.shift() & ((1 << COUNT) - 1)
+        (counts / self.one()) & ((1 << ROLE_BITS) - 1)
     }
 }
+
+/// Bits of a count in one role.
+const ROLE_BITS: u32 = 28;
+/// One that holds it only to look at it: who has let go of the last of a role and sees whether the others have, too.
+const LOOKER: u64 = 1 << (2 * ROLE_BITS);
 
 /// First words of a block.
 #[derive(Debug)]
@@ -47,7 +43,7 @@ pub(super) struct Header {
     /// How often a member became one that holds it: who adds up meanwhile begins anew.
     moves: Word32,
     reserved: Word32,
-    /// By member, how many holders it has: of the first role in the lowest bits, above them of the second, and how many look.
+    /// By member, how many holders it has: of the first role in the lowest bits, then of the second, then those that only look.
     counts: [Word64; MEMBERS],
 }
 
@@ -78,9 +74,16 @@ pub(super) fn heir() -> Option<usize> {
 
 /// Drops `value`, whose handles the child `heir` has inherited: they are its from now on.
 pub(super) fn bequeath<T>(heir: usize, value: T) {
+    struct Bequeathing;
+    impl Drop for Bequeathing {
+        fn drop(&mut self) {
+            HEIR.set(0);
+        }
+    }
+    // Also if a destructor panics.
+    let _bequeathing = Bequeathing;
     HEIR.set(heir);
     drop(value);
-    HEIR.set(0);
 }
 
 /// An object, not held by this.
@@ -130,6 +133,11 @@ impl Object {
         self.total(|counts| role.of(counts))
     }
 
+    /// Whether nobody holds it.
+    fn is_unused(self) -> bool {
+        self.total(|counts| u64::from(counts != 0)) == 0
+    }
+
     fn total(self, of: impl Fn(u64) -> u64) -> u64 {
         let header = self.header();
         loop {
@@ -160,14 +168,14 @@ impl Object {
         self.take_away(from, role, 0);
     }
 
-    /// Counts one less for a member, and `last` instead if it was its last; how many there were. None if there were none: a handle that
-    /// came into a child otherwise than by its work (in a static, say) was never counted there.
-    fn take_away(self, member: usize, role: Role, last: u64) -> u64 {
+    /// Counts one less for a member, in the same step one who `stays` to look if it was the last; how many there were. None if there were
+    /// none: a handle that came into a child otherwise than by its work (in a static, say) was never counted there.
+    fn take_away(self, member: usize, role: Role, stays: u64) -> u64 {
         let counts = &self.header().counts[member];
         let mut before = counts.get();
         while role.of(before) > 0 {
-            let instead = if role.of(before) == 1 { last } else { 0 };
-            match counts.replace(before, before - role.one() + instead) {
+            let looks = if role.of(before) == 1 { stays } else { 0 };
+            match counts.replace(before, before - role.one() + looks) {
                 Ok(()) => break,
                 Err(found) => before = found,
             }
@@ -175,16 +183,16 @@ impl Object {
         role.of(before)
     }
 
-    /// One holder less.
+    /// One holder less. Who sees whether it was the last holds it that long: else what is seen could be another's by then.
     fn release(self, member: usize, role: Role) {
-        if self.take_away(member, role, LOOKING) == 1 {
-            // Others may let go of it at the same time: it must not be freed, and be another, before this has told that the role is gone.
-            if let (0, Some((kind, _))) = (self.holders(role), family::get().arena.find(self.block)) {
-                sweep::role_is_gone(kind, self, 0);
-            }
-            self.header().counts[member].sub(LOOKING);
-            self.free_if_unused(family::me());
+        if self.take_away(member, role, LOOKER) != 1 {
+            return;
         }
+        if let Some((kind, _)) = family::get().arena.find(self.block) {
+            sweep::let_go(kind, self, role);
+        }
+        self.header().counts[member].sub(LOOKER);
+        self.free_if_unused(family::me());
     }
 
     /// Whether that member holds it.
@@ -204,7 +212,7 @@ impl Object {
 
     /// Frees it if nobody holds it.
     pub(super) fn free_if_unused(self, me: usize) {
-        if self.total(|counts| counts) == 0 {
+        if self.is_unused() {
             family::get().arena.free(u16::try_from(me).unwrap_or(0), self.block, self.generation);
         }
     }
@@ -265,17 +273,18 @@ impl Handle {
     /// Takes an object out of a message that may be garbage: `None` if no object of that kind, number and role is on its way. So nobody can have
     /// a handle that was not sent, whatever bytes were received.
     pub(super) fn try_receive(kind: Kind, object: Object, role: Role) -> Option<Self> {
-        let (found, _) = family::join().ok()?.arena.find(object.block)?;
-        if found != kind || !object.is_current() {
+        let is_there = || {
+            let found = family::get().arena.find(object.block);
+            found.is_some_and(|(found, _)| found == kind) && object.is_current()
+        };
+        family::join().ok()?;
+        if !is_there() {
             return None;
         }
         // Ours first, so that it is not freed on its way from there to us.
-        object.add(family::me(), role);
-        if object.take_away(ON_ITS_WAY, role, 0) > 0 {
-            return Some(Self { object, role });
-        }
-        object.release(family::me(), role);
-        None
+        let received = Self::join(object, role);
+        // Again: it may have been freed before it was ours. Else ours ends as any other, as it may have been the last.
+        (is_there() && object.take_away(ON_ITS_WAY, role, 0) > 0).then_some(received)
     }
 }
 

@@ -9,7 +9,8 @@ use super::bell::Limit;
 use super::child;
 use super::error::{ExitStatus, JoinError, PanicInfo, SpawnError, TooLarge};
 use super::family;
-use super::member::{ANSWER, Answer, DAEMON, DETACHED, Member, State};
+use super::left_alone;
+use super::member::{ANSWER, Answer, DAEMON, Member, State};
 use super::message::{Message, Reader};
 use super::object::is_bequeathing;
 use super::process_builder::ProcessBuilder;
@@ -39,6 +40,7 @@ pub struct Process<R: Message = ()> {
     /// Readable once it has ended.
     pidfd: PidFd,
     launched: bool,
+    left_alone: bool,
     status: std::cell::Cell<Option<ExitStatus>>,
     value: PhantomData<fn() -> R>,
 }
@@ -78,7 +80,7 @@ impl<R: Message> Process<R> {
 
     pub(super) fn new(place: usize, member: &'static Member, pidfd: PidFd, launched: bool) -> Self {
         let status = std::cell::Cell::new(None);
-        Self { place, generation: member.generation(), pidfd, launched, status, value: PhantomData }
+        Self { place, generation: member.generation(), pidfd, launched, left_alone: false, status, value: PhantomData }
     }
 
     pub(super) fn member(&self) -> &'static Member {
@@ -129,7 +131,7 @@ impl<R: Message> Process<R> {
 
     /// Whether this process started it: a child may have inherited the handle.
     fn is_ours(&self) -> bool {
-        self.member().parent.get() as usize == family::me()
+        self.member().is_child_of(family::me(), family::member(family::me()))
     }
 
     fn raw_pid(&self) -> i32 {
@@ -228,16 +230,23 @@ impl<R: Message> Process<R> {
     }
 
     /// Leaves it alone: nobody waits for it, and nobody will know how it ended.
-    pub fn detach(self) {
-        self.member().set_flag(DETACHED);
-        std::mem::forget(self);
+    pub fn detach(mut self) {
+        self.left_alone = true;
+        if self.member().generation() != self.generation || !self.is_ours() {
+            return;
+        }
+        let pid = self.raw_pid();
+        self.member().detach();
+        if !self.launched {
+            left_alone::leave(self.place, self.generation, pid);
+        }
     }
 }
 
 impl<R: Message> Drop for Process<R> {
     fn drop(&mut self) {
         let member = self.member();
-        if member.generation() != self.generation || !self.is_ours() || is_bequeathing() {
+        if self.left_alone || member.generation() != self.generation || !self.is_ours() || is_bequeathing() {
             return;
         }
         if self.exit_status().is_none() && member.is(DAEMON) {

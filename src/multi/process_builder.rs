@@ -5,6 +5,7 @@ use super::cpu::Core;
 use super::error::{SpawnError, TooLarge};
 use super::family;
 use super::launcher::Request;
+use super::left_alone;
 use super::member::{ANSWER, BOUND, DAEMON, LAUNCHED, Member, State};
 use super::message::{Message, Reader, Writer, hand_over};
 use super::no_size::conjure;
@@ -12,7 +13,7 @@ use super::object::bequeath;
 use super::process::Process;
 use crate::sys::fork::{Side, fork, own_pid};
 use crate::sys::pidfd::PidFd;
-use crate::sys::{affinity, fd, stderr};
+use crate::sys::{affinity, fd, signal, stderr};
 
 /// How a process is to be: made by [`Process::builder`].
 ///
@@ -43,7 +44,7 @@ impl ProcessBuilder {
         Self { daemon, ..self }
     }
 
-    /// It is killed when its parent ends, however that ends.
+    /// It is killed when its parent ends, however that ends. What the parent held is given back after that: till then it is in use.
     pub fn die_with_parent(self, bound: bool) -> Self {
         Self { bound, ..self }
     }
@@ -60,6 +61,7 @@ impl ProcessBuilder {
 
     fn reserve(&self, flags: u32) -> Result<(usize, &'static Member), SpawnError> {
         family::join()?;
+        left_alone::reap();
         let own = family::member(family::me());
         if own.is(DAEMON) {
             return Err(SpawnError::DaemonMayNotHaveChildren(own.name()));
@@ -91,12 +93,17 @@ impl ProcessBuilder {
             Ok(Side::Parent(pid)) => {
                 member.pid.set(pid.unsigned_abs());
                 member.set_state(State::Running);
-                let pidfd = PidFd::open(pid);
                 // Without the launcher nobody gives back what it holds when it is killed; it can work all the same.
                 let _ = family::ask(Request::Watch, place);
+                let pidfd = PidFd::open(pid).inspect_err(|_| {
+                    // Nobody could wait for it. It has not begun.
+                    let _ = signal::kill_hard(pid);
+                    member.detach();
+                    left_alone::leave(place, member.generation(), pid);
+                })?;
                 bequeath(place, work);
                 member.release();
-                Ok(Process::new(place, member, pidfd?, false))
+                Ok(Process::new(place, member, pidfd, false))
             }
         }
     }
@@ -141,11 +148,15 @@ impl ProcessBuilder {
             return Err(error);
         }
         // It waits for us, so the number is still its.
-        let pidfd = PidFd::open(i32::try_from(member.pid.get()).unwrap_or(0));
+        let pidfd = PidFd::open(i32::try_from(member.pid.get()).unwrap_or(0)).inspect_err(|_| {
+            // Nobody could wait for it. It has not begun.
+            let _ = family::ask(Request::Kill, place);
+            member.detach();
+        })?;
         argument.sent();
         drop(argument);
         member.release();
-        Ok(Process::new(place, member, pidfd?, true))
+        Ok(Process::new(place, member, pidfd, true))
     }
 }
 

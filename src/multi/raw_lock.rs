@@ -24,9 +24,14 @@ const WAITERS: u32 = 1 << 31;
 const POISON: u32 = 1 << 30;
 const OWNER: u32 = (1 << 28) - 1;
 
-/// In the place of a thread: the lock is held by the parts of what it guards, wherever they are. No thread has this number, as the
-/// process's place in it is nobody's.
-const PARTS: u32 = 1;
+/// Whether, in the place of a thread, the lock is held by the parts of what it guards, wherever they are. No thread has such a number, as
+/// the process's place in it is nobody's; the rest tells these parts from those before.
+fn is_of_parts(word: u32) -> bool {
+    word & OWNER != 0 && family::place_of(word & OWNER) == 0
+}
+
+/// Most divisions that are told apart.
+const DIVISIONS: u32 = (1 << 20) - 1;
 
 /// How often it is looked before sleeping. Each time twice as long passes as before, so that who has the lock also has its cache line; in
 /// all it is some short critical sections.
@@ -196,7 +201,7 @@ impl RawLock {
     /// Pid of the process that holds it.
     pub(super) fn owner(&self) -> Option<u32> {
         let owner = self.word.get() & OWNER;
-        (owner > PARTS).then(|| family::member(family::place_of(owner)).pid.get())
+        (owner != 0 && !is_of_parts(owner)).then(|| family::member(family::place_of(owner)).pid.get())
     }
 
     /// As [`Self::take`], but a thread that holds it takes it once more.
@@ -233,12 +238,17 @@ impl RawLock {
 
     /// This thread holds it and gives it to the parts.
     pub(super) fn give_to_parts(&self) {
-        self.change(|word| Some(word & !OWNER | PARTS));
+        // Only the thread that holds it is here.
+        let division = self.depth.get() % DIVISIONS + 1;
+        self.depth.set(division);
+        self.change(|word| Some(word & !OWNER | division));
     }
 
-    /// There are no parts any more: it is free again if they held it.
-    pub(super) fn parts_are_gone(&self) {
-        if self.change(|word| (word & OWNER == PARTS).then_some(word & POISON)) {
+    /// It is free again if parts hold it and there are none. (Parts are there before they hold it. If there are none, it may be that those
+    /// of this division are gone; the lock can have been given to those of another meanwhile.)
+    pub(super) fn free_from_parts(&self, are_gone: impl FnOnce() -> bool) {
+        let held = self.word.get() & OWNER;
+        if is_of_parts(held) && are_gone() && self.change(|word| (word & OWNER == held).then_some(word & POISON)) {
             futex::wake(self.word.futex());
         }
     }
@@ -246,14 +256,14 @@ impl RawLock {
     /// A part was lost with a process.
     pub(super) fn part_died(&self, dead: usize) {
         self.set_death(Death::Died { pid: family::member(dead).pid.get() });
-        self.change(|word| (word & OWNER == PARTS && word & POISON == 0).then_some(word | POISON));
+        self.change(|word| (is_of_parts(word) && word & POISON == 0).then_some(word | POISON));
     }
 
     /// For the sweep: frees it from a dead member, and wakes all who wait for it.
     pub(super) fn bereave(&self, dead: usize) {
         let by = Death::Died { pid: family::member(dead).pid.get() };
         self.change(|word| {
-            let is_its = word & OWNER > PARTS && family::place_of(word & OWNER) == dead;
+            let is_its = family::place_of(word & OWNER) == dead;
             is_its.then(|| self.set_death(by)).map(|()| POISON)
         });
         futex::wake(self.word.futex());

@@ -8,12 +8,13 @@ use super::alone;
 use super::arena::Kind;
 use super::error::LockResult;
 use super::mutex::bereave;
-use super::object::{Handle, Role};
+use super::object::{BODY, Handle, Object, Role};
 use super::passing::Passed;
 use super::permits::Permits;
 use super::waiting::Waiting;
-use super::{Barrier, Condvar, Event, Mutex, MutexGuard, Semaphore};
+use super::{Array, ArrayPart, Barrier, Blob, Condvar, Event, Mutex, MutexGuard, Semaphore, SharedBlob, queue};
 use super::{family, sweep};
+use crate::prim::Ordering;
 use crate::prim::explore::{self, Threads};
 
 /// All schedules of a scene, with so many threads cut short; `PINRING_EXPLORE` more of them are.
@@ -175,6 +176,10 @@ fn all_parties_of_a_barrier_pass() {
     });
 }
 
+fn is_there(object: Object) -> bool {
+    family::get().arena.find(object.block).is_some() && object.is_current()
+}
+
 /// One sends an object and lets go of it, one lets go, one receives it: it lives as long as it is held or on its way, and no longer.
 #[test]
 fn what_is_sent_lives_until_nobody_holds_it() {
@@ -186,7 +191,6 @@ fn what_is_sent_lives_until_nobody_holds_it() {
             alone::be(1);
             let other = sent.clone();
             alone::be_first();
-            let is_there = move || family::get().arena.find(object.block).is_some() && object.is_current();
             let received = Arc::new(StdMutex::new(0));
             let receive = {
                 let received = Arc::clone(&received);
@@ -205,7 +209,7 @@ fn what_is_sent_lives_until_nobody_holds_it() {
             threads.thread(move || {
                 alone::be(2);
                 if let Some(handle) = receive() {
-                    assert!(is_there(), "freed, and held");
+                    assert!(is_there(object), "freed, and held");
                     drop(handle);
                 }
             });
@@ -215,8 +219,149 @@ fn what_is_sent_lives_until_nobody_holds_it() {
             threads.verdict(move || {
                 drop(receive_late());
                 assert!(mortal || *received.lock().unwrap() == 1, "it was on its way, and is lost");
-                assert!(!is_there(), "nobody holds it, and it is not freed");
+                assert!(!is_there(object), "nobody holds it, and it is not freed");
             });
         });
     }
+}
+
+/// One lets go of its end of a queue and is slow to see whether it was the last; meanwhile the queue ends, and what comes into its place is
+/// another's.
+#[test]
+fn who_lets_go_of_an_end_touches_nothing_that_came_after() {
+    explore(1, |threads| {
+        alone::family();
+        let (producer, consumer) = queue::<u64>(1).unwrap();
+        alone::be(0);
+        let consumer_of_0 = consumer.clone();
+        alone::be(1);
+        let producer_of_1 = producer.clone();
+        alone::be_first();
+        drop((producer, consumer));
+        threads.thread(move || {
+            alone::be(0);
+            drop(consumer_of_0);
+        });
+        let made = Arc::new(StdMutex::new(None));
+        let theirs = Arc::clone(&made);
+        threads.thread(move || {
+            alone::be(1);
+            drop(producer_of_1);
+            *theirs.lock().unwrap() = Some(Handle::create(Kind::Blob, 512, Role::First, |_| {}).unwrap());
+        });
+        threads.verdict(move || {
+            alone::be(1);
+            let blob = made.lock().unwrap().take().unwrap();
+            let words = blob.object().words(BODY, 64);
+            // ORDER(test.explore): all have come to an end.
+            assert!(words.iter().all(|word| word.load(Ordering::SeqCst) == 0), "another's memory was written");
+            drop(blob);
+            alone::be_first();
+        });
+    });
+}
+
+/// Parts that outlive the thread that made them.
+type Kept = Arc<StdMutex<Vec<ArrayPart<u8>>>>;
+
+/// Divides the array and keeps the parts; whether it could.
+fn divide(array: &Array<u8>, kept: &Kept) {
+    let parts = array.split_even(2).unwrap_or_else(|error| {
+        error.into_guard().expect("it is held").clear_poison();
+        array.split_even(2).unwrap()
+    });
+    kept.lock().unwrap().extend(parts);
+}
+
+/// What must hold when member `by` has divided the array: it is locked until the parts are gone.
+fn divided(array: &Array<u8>, kept: &Kept, by: usize) {
+    assert!(array.try_lock().is_err(), "it is locked and has parts");
+    alone::be(by);
+    kept.lock().unwrap().clear();
+    alone::be_first();
+    assert!(array.try_lock().is_ok(), "it has no parts and is locked");
+}
+
+#[test]
+fn an_array_stays_locked_until_its_last_part_is_gone_also_if_another_of_its_holders_is_buried_meanwhile() {
+    explore(1, |threads| {
+        alone::family();
+        let array = Array::<u8>::zeroed(2).unwrap();
+        let object = array.handle().object();
+        alone::be(0);
+        let theirs = array.clone();
+        alone::be(1);
+        std::mem::forget(array.clone());
+        alone::be_first();
+        let kept = Kept::default();
+        let parts = Arc::clone(&kept);
+        threads.thread(move || {
+            alone::be(0);
+            divide(&theirs, &parts);
+        });
+        threads.thread(move || sweep::sweep_block(family::LAUNCHER, alone::place(1), object.block, Kind::Mutex));
+        threads.verdict(move || divided(&array, &kept, 0));
+    });
+}
+
+/// What is shared is sent by one and dropped by two, in any order: it lives as long as anybody has it.
+#[test]
+fn a_shared_blob_is_there_as_long_as_somebody_has_it() {
+    explore(1, |threads| {
+        alone::family();
+        let (sender, receiver) = queue::<SharedBlob<u8>>(1).unwrap();
+        alone::be(0);
+        let (blob, sender) = (Blob::from_slice(&[7u8; 4]).unwrap().share(), sender);
+        alone::be(1);
+        let other = blob.clone();
+        alone::be_first();
+        let object = blob.handle().object();
+        let (sender, receiver) = (Arc::new(sender), Arc::new(receiver));
+        let (kept, puts, gets) = (Arc::clone(&sender), sender, Arc::clone(&receiver));
+        threads.thread(move || {
+            alone::be(0);
+            puts.put(blob).unwrap();
+        });
+        threads.thread(move || {
+            alone::be(1);
+            assert_eq!(other[..], [7; 4]);
+            drop(other);
+        });
+        threads.thread(move || {
+            alone::be(2);
+            let blob = gets.get().unwrap();
+            assert_eq!(blob[..], [7; 4]);
+        });
+        threads.verdict(move || {
+            let _ends = (&kept, &receiver);
+            assert!(!is_there(object), "nobody has it, and it is not freed");
+        });
+    });
+}
+
+/// Who receives the same message twice gets nothing the second time, whatever lies in the object's block by then.
+#[test]
+fn what_was_received_once_is_not_received_again() {
+    explore(1, |threads| {
+        alone::family();
+        alone::be(0);
+        let blob = Handle::create(Kind::Blob, 8, Role::First, |_| {}).unwrap();
+        let object = blob.object();
+        alone::be_first();
+        threads.thread(move || {
+            alone::be(0);
+            drop(blob);
+            let sent = Handle::create(Kind::Blob, 8, Role::First, |_| {}).unwrap();
+            let next = sent.object();
+            next.send_off(Role::First);
+            drop(sent);
+            let received = Handle::try_receive(Kind::Blob, next, Role::First);
+            assert!(received.is_some(), "another has taken what was sent");
+        });
+        threads.thread(move || {
+            alone::be(1);
+            assert!(Handle::try_receive(Kind::Blob, object, Role::First).is_none(), "it is not on its way");
+        });
+        threads.verdict(move || assert!(!is_there(object), "nobody has it, and it is not freed"));
+    });
 }

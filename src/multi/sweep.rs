@@ -2,7 +2,7 @@
 //! have waited for it looks again. Done by the launcher alone, and the same when done twice.
 
 use super::arena::{BlockId, Kind};
-use super::object::Object;
+use super::object::{Object, Role};
 use super::permits::Permits;
 use super::waiting::Waiting;
 use super::{array, barrier, event, family, mutex, pool, queue, spsc};
@@ -24,14 +24,12 @@ pub(super) fn sweep_block(me: usize, dead: usize, block: BlockId, kind: Kind) {
         return;
     }
     let object = Object::in_block(block);
-    let held = object.is_held_by(dead);
-    if held {
+    if object.is_held_by(dead) {
+        // One that only looked whether it was the last to let go had let go.
+        let had_a_role = [Role::First, Role::Second].into_iter().any(|role| object.is_held_as(dead, role));
         bereave(kind, object, dead);
         object.take_from_the_dead(dead);
-    }
-    // It may have died after it let go of an end, and before it saw that this was the last.
-    if held || matches!(kind, Kind::Queue | Kind::Pipe | Kind::Spsc) {
-        role_is_gone(kind, object, if held { family::member(dead).pid.get() } else { 0 });
+        role_is_gone(kind, object, if had_a_role { family::member(dead).pid.get() } else { 0 });
     }
     arena.unpin(block);
     object.free_if_unused(me);
@@ -48,6 +46,13 @@ fn bereave(kind: Kind, object: Object, dead: usize) {
         Kind::Event => event::bereave(object),
         Kind::Barrier => barrier::bereave(object, dead),
         _ => {}
+    }
+}
+
+/// A member has let go of the last that it held of a role, and still looks at the object.
+pub(super) fn let_go(kind: Kind, object: Object, role: Role) {
+    if matches!(kind, Kind::Queue | Kind::Pipe | Kind::Spsc | Kind::Mutex) && object.holders(role) == 0 {
+        role_is_gone(kind, object, 0);
     }
 }
 

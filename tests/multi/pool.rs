@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use pinring::multi::{Pool, Process, Serde, TaskError, init};
+use pinring::multi::{Pool, Process, Serde, TaskError, blocks_in_use, init};
 
 use crate::Case;
 
@@ -20,6 +20,8 @@ pub(crate) const CASES: &[Case] = &[
     ("a81_a_panic_is_told_with_its_place_and_the_worker_lives", a81),
     ("a82_workers_are_replaced_after_their_tasks", a82),
     ("a83_init_runs_once_in_each_worker", a83),
+    ("a_task_that_was_detached_is_run_and_keeps_nothing", detached),
+    ("a_result_that_a_child_has_captured_is_the_childs", captured),
     ("a_pool_in_a_child", in_a_child),
     ("a_pool_of_two_hundred_workers", two_hundred),
     ("a_task_can_be_cancelled_before_it_begins", cancelled),
@@ -206,6 +208,29 @@ fn a83() {
     }
     let seen = pool.map_with(started, 0..200).chunk_size(NonZeroUsize::MIN).collect().unwrap();
     assert!(seen.iter().all(|seen| [11, 21].contains(seen)), "{seen:?}");
+}
+
+fn detached() {
+    let counter = pinring::multi::Value::new(0u32).unwrap();
+    let pool = Pool::with_processes(1).unwrap();
+    let before = blocks_in_use();
+    let count = |counter: pinring::multi::Value<u32>| {
+        std::thread::sleep(Duration::from_millis(20));
+        counter.fetch_add(1);
+    };
+    for _ in 0..3 {
+        pool.apply_async(count, counter.clone()).unwrap().detach();
+    }
+    pool.join();
+    assert_eq!(counter.get(), 3);
+    assert!(blocks_in_use() < before, "the pool is still there");
+}
+
+fn captured() {
+    let pool = Pool::with_processes(1).unwrap();
+    let result = pool.apply_async(slow, 5).unwrap();
+    assert_eq!(Process::spawn(move || result.get().ok()).unwrap().join(), Ok(Some(5)));
+    pool.join();
 }
 
 fn in_a_child() {

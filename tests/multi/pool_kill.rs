@@ -12,6 +12,8 @@ pub(crate) const CASES: &[Case] = &[
     ("a_killed_worker_fails_its_task_only", killed_worker),
     ("a_killed_worker_is_replaced_on_its_core", replaced),
     ("a_task_is_tried_again_if_so_asked", retried),
+    ("a_task_is_tried_again_in_a_pool_that_was_closed", retried_though_closed),
+    ("a_map_of_a_pool_that_tries_again_loses_no_value", map_tried_again),
     ("a_map_goes_on_when_workers_die", map_and_deaths),
     ("an_init_that_fails_breaks_the_pool", broken),
 ];
@@ -61,6 +63,45 @@ fn retried() {
     assert_eq!(pool.stats().retried, 2);
     assert_eq!(pool.apply(|_: i64| -> i64 { std::process::abort() }, 5), Err(TaskError::Quarantined { crashes: 3 }));
     assert_eq!(pool.apply(square, 5), Ok(25));
+}
+
+fn retried_though_closed() {
+    for processes in [1, 2] {
+        let pool = Pool::builder().processes(processes).retry(Retry::UpTo(1)).build().unwrap();
+        let second_time = |()| {
+            if task_attempt() == 1 {
+                std::thread::sleep(100 * MS);
+                std::process::abort()
+            }
+            7u8
+        };
+        let result = pool.apply_async(second_time, ()).unwrap();
+        while pool.workers().iter().all(|worker| worker.tasks == 0) {
+            std::thread::sleep(MS);
+        }
+        pool.close();
+        assert_eq!(result.get(), Ok(7));
+    }
+}
+
+fn map_tried_again() {
+    let pool = Pool::builder().processes(2).retry(Retry::UpTo(2)).build().unwrap();
+    let once = |(n, dir): (u32, u32)| {
+        // Each of these kills its first worker.
+        let mark = format!("/tmp/pinring-test-{dir}-{n}");
+        if n % 25 == 13 && std::fs::File::create_new(mark).is_ok() {
+            std::process::abort();
+        }
+        n
+    };
+    let own = std::process::id();
+    let each = pool.map_with(once, (0..100).map(|n| (n, own))).chunk_size(NonZeroUsize::new(7).unwrap()).collect_each();
+    for n in (13..100).step_by(25) {
+        std::fs::remove_file(format!("/tmp/pinring-test-{own}-{n}")).unwrap();
+    }
+    for (n, result) in each.into_iter().enumerate() {
+        assert_eq!(result, Ok(n as u32));
+    }
 }
 
 fn map_and_deaths() {

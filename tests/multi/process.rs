@@ -36,6 +36,10 @@ pub(crate) const CASES: &[Case] = &[
     ("a_fork_with_threads_is_refused", fork_with_threads),
     ("a_killed_child_is_an_exit_without_a_value", killed),
     ("children_of_a_killed_parent_are_not_left_behind_if_bound", bound),
+    ("a_detached_child_leaves_nothing_behind", detached),
+    ("without_a_free_descriptor_no_child_is_started", no_descriptor),
+    ("a_parent_that_has_ended_is_not_taken_for_another", parent_has_ended),
+    ("a_launcher_that_is_killed_during_a_start_is_an_error_and_no_hang", killed_during_a_start),
     ("the_launcher_keeps_nothing_open", nothing_open),
     ("a_killed_launcher_is_an_error_and_no_hang", without_launcher),
 ];
@@ -347,7 +351,14 @@ fn killed() {
 fn bound() {
     let (read, write) = nix::unistd::pipe().unwrap();
     let child = Process::spawn(move || {
-        let own = Process::builder().die_with_parent(true).spawn(|| sleep(Duration::from_secs(100))).unwrap();
+        // Its end takes its time.
+        let mut memory = vec![1u8; 1 << 28];
+        let own = Process::builder().die_with_parent(true).spawn(move || {
+            memory.fill(2);
+            sleep(Duration::from_secs(100));
+        });
+        let own = own.unwrap();
+        sleep(500 * MS);
         nix::unistd::write(&write, &own.pid().to_ne_bytes()).unwrap();
         sleep(Duration::from_secs(100));
     });
@@ -358,9 +369,102 @@ fn bound() {
     assert!(std::fs::exists(&grandchild).unwrap());
     child.kill().unwrap();
     drop(child);
-    while std::fs::read_to_string(&grandchild).is_ok_and(|stat| !stat.contains(") Z ")) {
-        sleep(MS);
+    let lives = std::fs::read_to_string(&grandchild).is_ok_and(|stat| !stat.contains(") Z "));
+    assert!(!lives, "its parent was buried before it");
+}
+
+fn detached() {
+    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    Process::spawn(|| {}).unwrap().join().unwrap();
+    let before = open();
+    for round in 0..300u64 {
+        let child = Process::spawn(|| {}).unwrap();
+        // Some have ended by then.
+        sleep(MS * u32::try_from(round % 3).unwrap());
+        child.detach();
     }
+    assert_eq!(open(), before);
+    let own = format!(" {} ", std::process::id());
+    let zombies = || {
+        let stats = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            Some(stat.rsplit_once(')')?.1.starts_with(&format!(" Z{own}")))
+        });
+        stats.filter(|is_one| *is_one).count()
+    };
+    while zombies() > 0 {
+        // It reaps those that have ended.
+        Process::spawn(|| {}).unwrap().join().unwrap();
+    }
+}
+
+fn no_descriptor() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    init().unwrap();
+    let marker = pinring::multi::Value::new(0u32).unwrap();
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let highest = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    for limit in 3..highest + 2 {
+        let theirs = marker.clone();
+        setrlimit(Resource::RLIMIT_NOFILE, limit, hard).unwrap();
+        let started = Process::spawn(move || theirs.fetch_add(1));
+        let theirs = marker.clone();
+        let launched = Process::spawn_fn(|marker: pinring::multi::Value<u32>| marker.fetch_add(1), theirs);
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+        let begun = u32::from(started.is_ok()) + u32::from(launched.is_ok());
+        drop((started, launched));
+        assert_eq!(marker.get(), begun, "who runs has a handle");
+        marker.set(0);
+    }
+}
+
+fn parent_has_ended() {
+    let (tell, told) = pinring::multi::pipe::<(u32, bool)>().unwrap();
+    let (go, wait) = pinring::multi::pipe::<()>().unwrap();
+    let parent = Process::spawn(move || {
+        let child = Process::spawn(move || {
+            wait.recv().unwrap();
+            let parent = parent_process().unwrap();
+            tell.send((parent.pid(), parent.is_alive())).unwrap();
+        });
+        child.unwrap().detach();
+    });
+    let parent = parent.unwrap();
+    let pid = parent.pid();
+    parent.join().unwrap();
+    // It has the place that the parent had.
+    let other = Process::builder().daemon(true).spawn(|| sleep(Duration::from_secs(100))).unwrap();
+    go.send(()).unwrap();
+    assert_eq!(told.recv().unwrap(), (pid, false));
+    drop(other);
+}
+
+fn killed_during_a_start() {
+    use nix::sys::signal::{Signal, kill};
+    init().unwrap();
+    let launcher = launcher();
+    kill(launcher, Signal::SIGSTOP).unwrap();
+    let killer = std::thread::spawn(move || {
+        sleep(100 * MS);
+        kill(launcher, Signal::SIGKILL).unwrap();
+    });
+    assert!(matches!(Process::spawn_fn(square, 1), Err(SpawnError::LauncherGone)));
+    killer.join().unwrap();
+}
+
+/// Pid of the launcher.
+fn launcher() -> nix::unistd::Pid {
+    let own = format!(" {} ", std::process::id());
+    let launcher = || {
+        std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            let (name, rest) = stat.rsplit_once(')')?;
+            let is_it = name.contains("pinring-launch") && rest[2..].starts_with(&own);
+            is_it.then(|| entry.file_name().into_string().unwrap())
+        })
+    };
+    // It may not have its name yet.
+    nix::unistd::Pid::from_raw(std::iter::repeat_with(launcher).flatten().next().unwrap().parse().unwrap())
 }
 
 fn nothing_open() {
@@ -373,18 +477,7 @@ fn nothing_open() {
 
 fn without_launcher() {
     init().unwrap();
-    let own = format!(" {} ", std::process::id());
-    let launcher = || {
-        std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
-            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            let (name, rest) = stat.rsplit_once(')')?;
-            let is_it = name.contains("pinring-launch") && rest[2..].starts_with(&own);
-            is_it.then(|| entry.file_name().into_string().unwrap())
-        })
-    };
-    // It may not have its name yet.
-    let pid = std::iter::repeat_with(launcher).flatten().next().unwrap().parse().unwrap();
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+    nix::sys::signal::kill(launcher(), nix::sys::signal::Signal::SIGKILL).unwrap();
     sleep(20 * MS);
     assert!(matches!(Process::spawn_fn(square, 1), Err(SpawnError::LauncherGone)));
     assert_eq!(Process::spawn(|| 1u8).unwrap().join(), Ok(1));

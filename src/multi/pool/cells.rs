@@ -2,16 +2,17 @@
 //!
 //! ```text
 //! Free -> Filling(submitter) -> Submitted -> Leased(worker) -> Done | Panicked | TooLarge | Unreadable -> Free
-//!                                   |             |
-//!                                   v cancelled   +-> Died (its worker died)      Orphan(worker): nobody waits for it any more
-//!                                  Free
+//!                                |     |          |    |
+//!                      cancelled |     |          |    +-> Died (its worker died)
+//!                                v     v          v
+//!                              Free  Errand -> Orphan(worker) -> Free      the two for which nobody waits any more
 //! ```
 //!
 //! The word has a number besides, another for each task, so that nobody takes a task for one that was there before.
 
 use std::io;
-use std::ptr::NonNull;
 
+use super::sheet::Sheet;
 use crate::multi::arena::{BlockId, Kind, Words};
 use crate::multi::bell::Bell;
 use crate::multi::error::{ExitStatus, TooLarge};
@@ -21,7 +22,7 @@ use crate::multi::object::{BODY, Handle, Object, Role};
 use crate::multi::word::{Word32, Word64};
 
 /// Cells of a segment; segments are made as they are needed.
-const SEGMENT: usize = 1024;
+const SEGMENT: usize = if cfg!(test) { 2 } else { 1024 };
 /// Most segments of a pool.
 const SEGMENTS: usize = 64;
 /// Most tasks that a pool can have at a time.
@@ -41,12 +42,13 @@ pub(super) enum Phase {
     Unreadable = 7,
     Died = 8,
     Orphan = 9,
+    Errand = 10,
 }
 
 impl Phase {
     fn of(number: u8) -> Self {
         use Phase::*;
-        let all = [Filling, Submitted, Leased, Done, Panicked, TooLarge, Unreadable, Died, Orphan];
+        let all = [Filling, Submitted, Leased, Done, Panicked, TooLarge, Unreadable, Died, Orphan, Errand];
         all.into_iter().find(|phase| *phase as u8 == number).unwrap_or(Free)
     }
 
@@ -86,7 +88,7 @@ pub(super) struct Head {
     number: Word32,
     /// 1: no task will be run any more.
     pub(super) ended: Word32,
-    /// How often a task that has killed its worker is tried again.
+    /// Most times that a task that has killed its worker is tried again.
     pub(super) retries: Word32,
     /// Tasks after which a worker is replaced; 0: never.
     pub(super) most_tasks: Word32,
@@ -113,13 +115,17 @@ pub(super) struct Cell {
     state: Word64,
     /// Function that runs it.
     pub(super) shim: Word64,
-    /// Bytes of what follows.
+    /// Bytes of the argument.
     pub(super) len: Word32,
+    /// Bytes of the result, or that it would have needed.
+    pub(super) answer_len: Word32,
     /// How often it was begun.
     pub(super) attempts: Word32,
     /// Of the worker that died with it.
     pub(super) pid: Word32,
     status: Word32,
+    /// How often it is tried again if it kills its worker.
+    pub(super) retries: Word32,
 }
 
 // SAFETY: words only.
@@ -153,10 +159,6 @@ fn me() -> u8 {
     u8::try_from(family::me()).unwrap_or(0)
 }
 
-fn stride(size: usize) -> usize {
-    (size_of::<Cell>() + size).next_multiple_of(64)
-}
-
 impl Cells {
     /// Makes a pool's object, for tasks of `size` bytes.
     pub(super) fn create(size: u32) -> io::Result<Handle> {
@@ -174,21 +176,25 @@ impl Cells {
         self.head.size.get() as usize
     }
 
+    /// Where the result is, behind the argument: in its place, unless that may be needed again.
+    fn result_at(&self) -> usize {
+        if self.head.retries.get() > 0 { self.size() } else { 0 }
+    }
+
+    fn stride(&self) -> usize {
+        (size_of::<Cell>() + self.result_at() + self.size()).next_multiple_of(64)
+    }
+
     fn place(&self, cell: u32) -> Option<(BlockId, usize)> {
         let (segment, index) = (cell as usize / SEGMENT, cell as usize % SEGMENT);
         let block = self.head.segments.get(segment)?.get();
-        (block != 0).then(|| (BlockId(block), BODY + index * stride(self.size())))
+        (block != 0).then(|| (BlockId(block), BODY + index * self.stride()))
     }
 
     /// The cell of that number.
     pub(super) fn cell(&self, cell: u32) -> Option<&'static Cell> {
         let (block, at) = self.place(cell)?;
         Some(family::get().arena.view(block, at))
-    }
-
-    fn bytes(&self, cell: u32) -> Option<NonNull<u8>> {
-        let (block, at) = self.place(cell)?;
-        Some(family::get().arena.place(block, at + size_of::<Cell>(), self.size()))
     }
 
     /// Takes a free cell for a new task; makes more of them if all are taken. `None`: the pool has all that it can have.
@@ -225,7 +231,7 @@ impl Cells {
     /// Makes another segment, unless there are as many as there can be.
     fn grow(&self) -> io::Result<bool> {
         let Some(place) = self.head.segments.iter().position(|segment| segment.get() == 0) else { return Ok(false) };
-        let bytes = SEGMENT * stride(self.size());
+        let bytes = SEGMENT * self.stride();
         let segment = Handle::create(Kind::Blob, bytes, Role::First, |_| {})?;
         // Another may have been quicker; then it is dropped again.
         if self.head.segments[place].replace(0, segment.object().block.0).is_ok() {
@@ -255,21 +261,56 @@ impl Cells {
     pub(super) fn change(&self, task: TaskId, from: Phase, to: Phase) -> bool {
         let Some(cell) = self.cell(task.cell) else { return false };
         let found = State::unpack(cell.state.get());
-        let owner = if matches!(to, Phase::Leased) { me() } else { found.owner };
+        let owner = if matches!(from, Phase::Submitted | Phase::Errand) { me() } else { found.owner };
         let new = State { number: task.number, owner, phase: to };
         found.number == task.number && found.phase == from && cell.state.replace(found.pack(), new.pack()).is_ok()
     }
 
-    /// A task's bytes, for who has it in hand: who fills it, runs it, or reads its result.
+    /// Takes a task to run it; false if it is not there to be run.
+    pub(super) fn lease(&self, task: TaskId) -> bool {
+        self.change(task, Phase::Submitted, Phase::Leased) || self.change(task, Phase::Errand, Phase::Orphan)
+    }
+
+    /// Nobody will take the result: frees the task if it has not begun, else whoever runs it does. If it is over, how: then that is for the
+    /// caller to do.
+    pub(super) fn abandon(&self, task: TaskId) -> Option<Phase> {
+        loop {
+            let phase = self.state(task)?.phase;
+            let to = match phase {
+                Phase::Filling | Phase::Submitted => Phase::Free,
+                Phase::Leased => Phase::Orphan,
+                over => return over.is_over().then_some(over),
+            };
+            // Else it has gone on meanwhile.
+            if self.change(task, phase, to) {
+                return None;
+            }
+        }
+    }
+
+    /// Has the task run, though nobody will take the result; false if it is over.
+    pub(super) fn detach(&self, task: TaskId) -> bool {
+        let detached = |phase| match phase {
+            Phase::Submitted => self.change(task, phase, Phase::Errand),
+            Phase::Leased => self.change(task, phase, Phase::Orphan),
+            _ => false,
+        };
+        let waiting = || {
+            self.state(task).map(|state| state.phase).filter(|phase| matches!(phase, Phase::Submitted | Phase::Leased))
+        };
+        std::iter::from_fn(waiting).any(detached)
+    }
+
+    /// What a task is written on, for who has it in hand: who fills it, runs it, or reads its result.
     ///
     /// # Safety
-    /// Nobody else may have it in hand: its state says so.
-    pub(super) unsafe fn bytes_mut(&self, task: TaskId) -> &'static mut [u8] {
-        match self.bytes(task.cell) {
-            // SAFETY: within the arena, as `bytes` has checked; that they are ours for now is the caller's promise.
-            Some(bytes) => unsafe { std::slice::from_raw_parts_mut(bytes.as_ptr(), self.size()) },
-            None => &mut [],
-        }
+    /// Nobody else may have it in hand, as long as the sheet is used: its state says so.
+    pub(super) unsafe fn sheet(&self, task: TaskId) -> Option<Sheet> {
+        let (block, at) = self.place(task.cell)?;
+        let (at, len) = (at + size_of::<Cell>(), self.result_at() + self.size());
+        let start = family::get().arena.place(block, at, len);
+        // SAFETY: within the arena, as `place` has checked; that all of it is ours for now is the caller's promise.
+        Some(unsafe { Sheet::new(start, self.size(), self.result_at()) })
     }
 
     /// Writes the argument of a task that this process is filling; its bytes.
@@ -278,39 +319,61 @@ impl Cells {
     /// If it does not fit.
     pub(super) fn fill<A: Message>(&self, task: TaskId, argument: &A) -> Result<usize, TooLarge> {
         // SAFETY: it is being filled, by us.
-        let mut out = Writer::new(unsafe { self.bytes_mut(task) });
+        let Some(mut sheet) = (unsafe { self.sheet(task) }) else { return Ok(0) };
+        let mut out = Writer::new(sheet.argument_mut());
         argument.encode(&mut out).map(|()| out.len())
     }
 
-    /// A worker has died: what it was running is tried again, or has died with it. The tasks that are to be tried again go to `again`.
-    pub(super) fn bereave(&self, dead: usize, pid: u32, status: Option<ExitStatus>, mut again: impl FnMut(TaskId)) {
+    /// A worker has died: what it was running is tried again, or has died with it. The tasks that are to be tried again go to `again`,
+    /// which says whether they can be.
+    pub(super) fn bereave(
+        &self,
+        dead: usize,
+        pid: u32,
+        status: Option<ExitStatus>,
+        mut again: impl FnMut(TaskId) -> bool,
+    ) {
         let made = self.head.segments.iter().take_while(|segment| segment.get() != 0).count() * SEGMENT;
         for number in 0..u32::try_from(made).unwrap_or(0) {
             let Some(cell) = self.cell(number) else { continue };
-            let found = State::unpack(cell.state.get());
-            if usize::from(found.owner) != dead {
-                continue;
-            }
-            let task = TaskId { cell: number, number: found.number };
-            match found.phase {
-                Phase::Filling | Phase::Orphan => drop(self.change(task, found.phase, Phase::Free)),
-                Phase::Leased => {
-                    self.head.crashed.add(1);
-                    cell.pid.set(pid);
-                    cell.set_status(status);
-                    if cell.attempts.get() <= self.head.retries.get() {
-                        self.head.retried.add(1);
-                        if self.change(task, Phase::Leased, Phase::Submitted) {
-                            again(task);
-                        }
-                    } else {
-                        self.change(task, Phase::Leased, Phase::Died);
-                    }
-                }
-                _ => {}
-            }
+            // Once more if whoever waited for it has abandoned it meanwhile.
+            while !self.bereave_cell(number, cell, dead, (pid, status), &mut again) {}
         }
         self.head.over.ring_all();
+    }
+
+    /// Whether nothing is left to be done there.
+    fn bereave_cell(
+        &self,
+        number: u32,
+        cell: &Cell,
+        dead: usize,
+        (pid, status): (u32, Option<ExitStatus>),
+        again: &mut impl FnMut(TaskId) -> bool,
+    ) -> bool {
+        let found = State::unpack(cell.state.get());
+        let task = TaskId { cell: number, number: found.number };
+        match found.phase {
+            _ if usize::from(found.owner) != dead => true,
+            Phase::Filling | Phase::Orphan => self.change(task, found.phase, Phase::Free),
+            Phase::Leased => {
+                cell.pid.set(pid);
+                cell.set_status(status);
+                let retried = cell.attempts.get() <= cell.retries.get();
+                if !self.change(task, Phase::Leased, if retried { Phase::Submitted } else { Phase::Died }) {
+                    return false;
+                }
+                self.head.crashed.add(1);
+                if retried {
+                    self.head.retried.add(1);
+                    if !again(task) {
+                        self.change(task, Phase::Submitted, Phase::Died);
+                    }
+                }
+                true
+            }
+            _ => true,
+        }
     }
 }
 

@@ -4,19 +4,17 @@
 //! dies, whoever waits for the job frees the chunk that it had in hand (each value says whether it had been begun) and sends another.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-use super::cells::Phase;
-use crate::multi::arena::{BlockId, Kind, Words};
+use super::ticket::Ticket;
+use crate::multi::arena::{Kind, Words};
 use crate::multi::child;
 use crate::multi::error::PanicInfo;
 use crate::multi::family;
-use crate::multi::message::{Message, Reader, Writer, hand_over};
-use crate::multi::no_size::conjure;
+use crate::multi::message::{Message, Writer};
 use crate::multi::object::{BODY, Handle, Object, Role};
 use crate::multi::word::Word32;
-use crate::prim::{AtomicU32, CachePadded, Ordering, compiler_fence};
+use crate::prim::{AtomicU32, CachePadded, Ordering};
 
 /// What is the matter with a value. The first two are never written: they follow from how far its chunk is.
 pub(super) mod item {
@@ -65,11 +63,11 @@ unsafe impl Words for Head {}
 
 /// How far a chunk is.
 #[repr(C)]
-struct Chunk {
+pub(super) struct Chunk {
     /// Number of the ticket that has it in hand, 0 if none, [`u32::MAX`] if it is done.
-    owner: Word32,
+    pub(super) owner: Word32,
     /// How many of its values have been begun.
-    begun: AtomicU32,
+    pub(super) begun: AtomicU32,
 }
 
 // SAFETY: words only.
@@ -97,18 +95,6 @@ impl Layout {
         Some(Self { chunks, states, inputs, outputs, end })
     }
 }
-
-/// What a ticket carries: which block, its generation, and the ticket's own number.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub(super) struct Ticket {
-    pub(super) generation: u64,
-    pub(super) block: u32,
-    pub(super) number: u32,
-}
-
-// SAFETY: three numbers without a gap.
-unsafe impl crate::multi::Pod for Ticket {}
 
 /// A job, as this process sees it.
 #[derive(Clone, Copy)]
@@ -172,7 +158,7 @@ impl Job {
         Some(job)
     }
 
-    fn of<A: Message, R: Message>(object: Object) -> Option<Self> {
+    pub(super) fn of<A: Message, R: Message>(object: Object) -> Option<Self> {
         let head: &'static Head = object.body();
         let (items, chunk) = (head.items.get() as usize, (head.chunk.get() as usize).max(1));
         let layout = Layout::new(head.room.get() as usize, chunk, A::SLOT, R::SLOT)?;
@@ -204,11 +190,11 @@ impl Job {
         unsafe { self.base.add(offset) }
     }
 
-    fn of_chunk(&self, chunk: usize) -> &'static Chunk {
+    pub(super) fn of_chunk(&self, chunk: usize) -> &'static Chunk {
         family::get().arena.view(self.object.block, self.layout.chunks + size_of::<Chunk>() * chunk)
     }
 
-    fn written(&self, item: usize) -> u8 {
+    pub(super) fn written(&self, item: usize) -> u8 {
         assert!(item < self.items);
         // SAFETY: within the block; written by whoever has the chunk in hand, and read by others when it has ended.
         unsafe { self.at(self.layout.states + item).as_ptr().read_volatile() }
@@ -236,7 +222,7 @@ impl Job {
 
     /// Whether all values have results.
     pub(super) fn is_perfect(&self) -> bool {
-        self.head.special.get() == 0 && (0..self.chunks()).all(|chunk| self.of_chunk(chunk).owner.get() == u32::MAX)
+        !self.has_special() && (0..self.chunks()).all(|chunk| self.of_chunk(chunk).owner.get() == u32::MAX)
     }
 
     /// The bytes of a value, of the type that the job was made for.
@@ -270,6 +256,16 @@ impl Job {
         self.head.stop.set(1);
     }
 
+    /// Whether no further value is to be begun.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.head.stop.get() != 0
+    }
+
+    /// Whether any value's state was written.
+    pub(super) fn has_special(&self) -> bool {
+        self.head.special.get() != 0
+    }
+
     /// A ticket's worker has died: the values that it had not begun are to be taken again. The one that it had, if any.
     pub(super) fn repair(&self, ticket: u32) -> Option<usize> {
         // It may have died just before it wrote down which chunk it took.
@@ -295,13 +291,13 @@ impl Job {
         self.of_chunk(item / self.chunk).owner.set(0);
     }
 
-    fn range(&self, chunk: usize) -> std::ops::Range<usize> {
+    pub(super) fn range(&self, chunk: usize) -> std::ops::Range<usize> {
         chunk * self.chunk..((chunk + 1) * self.chunk).min(self.items)
     }
 
     /// Takes the next chunk; `batch` is what was taken from the common counter before.
-    fn take(&self, ticket: u32, batch: &mut std::ops::Range<u32>) -> Option<usize> {
-        if self.head.stop.get() != 0 {
+    pub(super) fn take(&self, ticket: u32, batch: &mut std::ops::Range<u32>) -> Option<usize> {
+        if self.is_stopped() {
             return None;
         }
         let chunks = u32::try_from(self.chunks()).unwrap_or(u32::MAX);
@@ -328,14 +324,14 @@ impl Job {
     }
 
     /// A value has no result.
-    fn fail(&self, item: usize, state: u8) {
+    pub(super) fn fail(&self, item: usize, state: u8) {
         self.set_state(item, state);
         if self.head.fail_fast.get() != 0 {
             self.stop();
         }
     }
 
-    fn note_panic(&self, item: usize) {
+    pub(super) fn note_panic(&self, item: usize) {
         let place = self.head.panics.add(1) as usize;
         let Some(words) = self.head.panicked.get(place) else { return };
         let target = self.at(BODY + size_of::<Head>() + place * PANIC);
@@ -364,88 +360,4 @@ impl Job {
         let (message, location) = child::read_panic(bytes);
         PanicInfo { message, location, pid: words[2].get() }
     }
-}
-
-/// In a worker: runs a ticket.
-pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(
-    bytes: &mut [u8],
-    len: usize,
-) -> Result<usize, (Phase, usize)> {
-    let ticket =
-        Ticket::decode(&mut Reader::new(&bytes[..len.min(bytes.len())])).map_err(|_| (Phase::Unreadable, 0))?;
-    let object = Object { block: BlockId(ticket.block), generation: ticket.generation };
-    let job = Job::of::<A, R>(object).ok_or((Phase::Unreadable, 0))?;
-    // SAFETY: whoever sent the ticket had one.
-    let work: F = unsafe { conjure() };
-    let mut batch = 0..0;
-    while let Some(chunk) = job.take(ticket.number, &mut batch) {
-        run_chunk(&job, chunk, &work);
-        // What is left of it when all is stopped stays as it is.
-        let over = if job.head.stop.get() == 0 { u32::MAX } else { 0 };
-        job.of_chunk(chunk).owner.set(over);
-    }
-    Ok(0)
-}
-
-fn run_chunk<A: Message, R: Message, F: Fn(A) -> R>(job: &Job, chunk: usize, work: &F) {
-    let words = job.of_chunk(chunk);
-    let range = job.range(chunk);
-    // ORDER(multi.job.begun): Acquire; with the Release of a ticket that has died.
-    let begun = words.begun.load(Ordering::Acquire) as usize;
-    for item in range.clone().take(begun).filter(|item| job.written(*item) == item::AGAIN) {
-        run_items(job, item..item + 1, work, |_| {});
-        if job.written(item) == item::AGAIN {
-            job.set_state(item, item::DONE);
-        }
-    }
-    let mut next = range.start + begun;
-    while next < range.end && job.head.stop.get() == 0 {
-        let count = |item: usize| u32::try_from(item - range.start + 1).unwrap_or(u32::MAX);
-        // ORDER(multi.job.begun): Release; the result of the one before is there.
-        let note = |item: usize| words.begun.store(count(item), Ordering::Release);
-        next = run_items(job, next..range.end, work, note);
-    }
-}
-
-/// Runs these values up to the first that panics, which ends it; the next after the last that was begun.
-fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
-    job: &Job,
-    items: std::ops::Range<usize>,
-    work: &F,
-    note: impl Fn(usize),
-) -> usize {
-    let at = std::cell::Cell::new(items.start);
-    // Values that are known to be unreadable were marked before.
-    let special = job.head.special.get() != 0;
-    let run = AssertUnwindSafe(|| {
-        for item in items.clone() {
-            if special && !matches!(job.written(item), item::NEW | item::AGAIN) {
-                continue;
-            }
-            at.set(item);
-            // Before its work, so that a death in it is seen to be one.
-            note(item);
-            compiler_fence(Ordering::SeqCst);
-            // SAFETY: the chunk is ours.
-            let state = match A::decode(&mut Reader::new(unsafe { job.input::<A>(item) })) {
-                Err(_) => item::UNREADABLE,
-                Ok(argument) => {
-                    let result = work(argument);
-                    // SAFETY: as above.
-                    if hand_over(&result, &mut Writer::new(unsafe { job.output::<R>(item) })).is_ok() {
-                        continue;
-                    }
-                    item::TOO_LARGE
-                }
-            };
-            job.fail(item, state);
-        }
-    });
-    if catch_unwind(run).is_err() {
-        job.note_panic(at.get());
-        job.fail(at.get(), item::PANICKED);
-    } else {
-        at.set(items.end.saturating_sub(1));
-    }
-    at.get() + 1
 }

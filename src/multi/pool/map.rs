@@ -6,8 +6,9 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::job::{Job, Room, item, run};
+use super::job::{Job, Room, item};
 use super::task::{AsyncResult, TaskError};
+use super::ticket::run;
 use super::{Pool, Retry, Shared};
 use crate::multi::bell::Limit;
 use crate::multi::error::{DecodeError, TooLarge};
@@ -236,7 +237,9 @@ impl Run {
         while wanted > 0 || !self.tickets.is_empty() {
             for _ in 0..wanted {
                 self.sent += 1;
-                match self.shared.submit::<_, ()>(run::<A, R, F>, &self.job.ticket(self.sent)) {
+                let ticket = self.job.ticket(self.sent);
+                // We must learn of a death: what the worker had in hand is for us to give to another.
+                match self.shared.submit_for::<_, ()>(run::<A, R, F>, &ticket, Retry::Never) {
                     Ok(ticket) => self.tickets.push((self.sent, ticket)),
                     Err(error) if self.tickets.is_empty() => return self.fail(&error),
                     Err(_) => break,

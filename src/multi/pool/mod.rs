@@ -11,9 +11,17 @@ mod imap;
 mod job;
 #[allow(unsafe_code)]
 mod map;
+#[cfg(test)]
+#[cfg(not(miri))]
+#[allow(unsafe_code)]
+mod schedules;
 mod shared;
 #[allow(unsafe_code)]
+mod sheet;
+#[allow(unsafe_code)]
 mod task;
+#[allow(unsafe_code)]
+mod ticket;
 mod typed;
 #[allow(unsafe_code)]
 mod worker;

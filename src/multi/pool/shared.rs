@@ -125,11 +125,21 @@ impl Shared {
         *self.cancelled.lock().unwrap_or_else(PoisonError::into_inner) += count;
     }
 
-    /// Submits a task that `shim` runs.
+    /// Submits a task that `shim` runs, to be tried again as the pool says.
     pub(super) fn submit<A: Message, R: Message>(
         self: &Arc<Self>,
         shim: Shim,
         argument: &A,
+    ) -> Result<AsyncResult<R>, TaskError> {
+        self.submit_for(shim, argument, self.retry)
+    }
+
+    /// Submits a task that `shim` runs.
+    pub(super) fn submit_for<A: Message, R: Message>(
+        self: &Arc<Self>,
+        shim: Shim,
+        argument: &A,
+        retry: Retry,
     ) -> Result<AsyncResult<R>, TaskError> {
         // ORDER(multi.pool.closed): Relaxed; one who closes and one who submits at the same time have no order.
         if self.closed.load(Ordering::Relaxed) != 0 || self.has_ended() {
@@ -153,6 +163,7 @@ impl Shared {
         }
         argument.sent();
         cell.shim.set(shim as usize as u64);
+        cell.retries.set(retry.times());
         self.cells.change(task, Phase::Filling, Phase::Submitted);
         // There are as many places as there can be tasks; some may still have those that were cancelled, which are taken out soon.
         if self.tasks.put(task.pack()).is_err() {
@@ -235,7 +246,7 @@ pub(in crate::multi) fn bereave(object: Object, dead: usize) {
     let cells = Cells::of(object);
     let queue = BlockId(cells.head.tasks.get());
     cells.bereave(dead, member.pid.get(), member.status(), |task: TaskId| {
-        Producer::<u64>::lend(Object::in_block(queue), |producer| drop(producer.try_put(task.pack())));
+        Producer::<u64>::lend(Object::in_block(queue), |producer| producer.put_again(task.pack()))
     });
 }
 

@@ -11,6 +11,7 @@ use crate::multi::bell::Limit;
 use crate::multi::child;
 use crate::multi::error::{DecodeError, ExitStatus, PanicInfo, TooLarge};
 use crate::multi::message::{Message, Reader};
+use crate::multi::object::is_bequeathing;
 
 /// Why a task has no result.
 ///
@@ -97,7 +98,7 @@ pub struct AsyncResult<R: Message> {
     pub(super) shared: Arc<Shared>,
     pub(super) task: TaskId,
     pub(super) value: PhantomData<fn() -> R>,
-    /// The result has been taken.
+    /// The result has been taken, or nobody will take it.
     pub(super) taken: Cell<bool>,
 }
 
@@ -143,11 +144,8 @@ impl<R: Message> AsyncResult<R> {
 
     /// Lets the task run though nobody will take its result.
     pub fn detach(self) {
-        let Self { shared, task, .. } = &self;
-        // A task that has not begun has nobody who would free it: it stays until the pool ends.
-        if !shared.cells.change(*task, Phase::Leased, Phase::Orphan) && !self.is_over() {
-            std::mem::forget(self);
-        }
+        // If it is over, its result goes with this.
+        self.taken.set(self.shared.cells.detach(self.task));
     }
 
     /// Calls `callback` with the result, on a thread of its own. A callback that panics harms nobody.
@@ -181,9 +179,10 @@ impl<R: Message> AsyncResult<R> {
         let (Some(phase), Some(cell)) = (self.phase(), cells.cell(self.task.cell)) else {
             return Err(TaskError::Cancelled);
         };
-        let len = cell.len.get() as usize;
+        let len = cell.answer_len.get() as usize;
         // SAFETY: it is over, and only this handle reads it.
-        let bytes = unsafe { cells.bytes_mut(self.task) };
+        let Some(mut sheet) = (unsafe { cells.sheet(self.task) }) else { return Err(TaskError::Cancelled) };
+        let bytes = sheet.result();
         match phase {
             Phase::Done => Ok(R::decode(&mut Reader::new(&bytes[..len.min(bytes.len())]))?),
             Phase::Panicked => {
@@ -192,7 +191,7 @@ impl<R: Message> AsyncResult<R> {
             }
             Phase::TooLarge => Err(TooLarge { needed: len, slot: bytes.len() }.into()),
             Phase::Unreadable => Err(DecodeError("the argument".into()).into()),
-            Phase::Died if cells.head.retries.get() > 0 => Err(TaskError::Quarantined { crashes: cell.attempts.get() }),
+            Phase::Died if cell.retries.get() > 0 => Err(TaskError::Quarantined { crashes: cell.attempts.get() }),
             Phase::Died => {
                 let (pid, attempt) = (cell.pid.get(), cell.attempts.get());
                 Err(TaskError::WorkerDied { pid, status: cell.status(), attempt, started: attempt > 0 })
@@ -205,20 +204,15 @@ impl<R: Message> AsyncResult<R> {
 
 impl<R: Message> Drop for AsyncResult<R> {
     fn drop(&mut self) {
-        let cells = &self.shared.cells;
-        let Some(state) = cells.state(self.task) else { return };
-        if state.phase == Phase::Submitted && cells.change(self.task, Phase::Submitted, Phase::Free) {
+        // It goes with what a child has captured: it is the child's.
+        if is_bequeathing() {
             return;
         }
-        if cells.change(self.task, Phase::Leased, Phase::Orphan) {
-            return;
-        }
+        let Some(phase) = self.shared.cells.abandon(self.task) else { return };
         // A result that nobody has taken may hold something that is shared.
-        if self.phase() == Some(Phase::Done) && !self.taken.get() {
+        if phase == Phase::Done && !self.taken.get() {
             drop(self.take());
         }
-        if let Some(state) = cells.state(self.task).filter(|state| state.phase.is_over()) {
-            cells.change(self.task, state.phase, Phase::Free);
-        }
+        self.shared.cells.change(self.task, phase, Phase::Free);
     }
 }

@@ -122,10 +122,11 @@ where
 {
     let (_held, cells, tasks) = worker::join(pool);
     let mut state = (run.0)(context);
-    worker::work(&cells, &tasks, family::member(family::me()), |_, bytes, len| {
-        let argument = bytes.get(..len).map(|bytes| In::decode(&mut Reader::new(bytes)));
-        let Some(Ok(argument)) = argument else { return Err((Phase::Unreadable, 0)) };
-        answer(bytes, catch_unwind(AssertUnwindSafe(|| (run.1)(&mut state, argument))))
+    worker::work(&cells, &tasks, family::member(family::me()), |_, sheet, len| {
+        let Ok(argument) = In::decode(&mut Reader::new(sheet.argument(len))) else {
+            return Err((Phase::Unreadable, 0));
+        };
+        answer(sheet, catch_unwind(AssertUnwindSafe(|| (run.1)(&mut state, argument))))
     })
 }
 

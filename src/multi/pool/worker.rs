@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::WorkerContext;
 use super::cells::{Cells, Phase, TaskId};
+use super::sheet::Sheet;
 use crate::multi::arena::BlockId;
 use crate::multi::child;
 use crate::multi::cpu::Core;
@@ -21,8 +22,11 @@ use crate::sys::{affinity, signal};
 /// What a worker exits with whose `init` failed.
 pub(super) const INIT_FAILED: i32 = 124;
 
-/// How a task's function is called: with the bytes of its argument, in whose place the result goes. `Err`: what is the matter with it.
-pub(super) type Shim = fn(&mut [u8], usize) -> Result<usize, (Phase, usize)>;
+/// How much a task's result takes, or what is the matter with it and how many bytes tell of that.
+pub(super) type Answer = Result<usize, (Phase, usize)>;
+
+/// How a task's function is called: with its sheet, and how many bytes its argument has.
+pub(super) type Shim = fn(&mut Sheet, usize) -> Answer;
 
 thread_local! {
     /// Which attempt at the task under way this is.
@@ -35,26 +39,22 @@ pub fn task_attempt() -> u32 {
     ATTEMPT.get()
 }
 
-/// Runs `work` on the argument in `bytes` and puts the result in its place.
-pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(
-    bytes: &mut [u8],
-    len: usize,
-) -> Result<usize, (Phase, usize)> {
+/// Runs `work` on the argument on the sheet and puts the result there.
+pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(sheet: &mut Sheet, len: usize) -> Answer {
     // SAFETY: whoever submitted the task had one.
     let work: F = unsafe { conjure() };
-    let argument = bytes.get(..len).map(|bytes| A::decode(&mut Reader::new(bytes)));
-    let Some(Ok(argument)) = argument else { return Err((Phase::Unreadable, 0)) };
-    answer(bytes, catch_unwind(AssertUnwindSafe(|| work(argument))))
+    let Ok(argument) = A::decode(&mut Reader::new(sheet.argument(len))) else { return Err((Phase::Unreadable, 0)) };
+    answer(sheet, catch_unwind(AssertUnwindSafe(|| work(argument))))
 }
 
-/// Puts a result, or what a panic said, in the argument's place.
-pub(super) fn answer<R: Message>(bytes: &mut [u8], result: std::thread::Result<R>) -> Result<usize, (Phase, usize)> {
-    let mut out = Writer::new(bytes);
+/// Puts a result, or what a panic said, on the sheet.
+pub(super) fn answer<R: Message>(sheet: &mut Sheet, result: std::thread::Result<R>) -> Answer {
+    let mut out = Writer::new(sheet.result());
     match result.map(|result| hand_over(&result, &mut out)) {
         Ok(Ok(())) => Ok(out.len()),
         Ok(Err(TooLarge { needed, .. })) => Err((Phase::TooLarge, needed)),
         Err(_) => {
-            let mut out = Writer::new(bytes);
+            let mut out = Writer::new(sheet.result());
             child::write_panic(&mut out);
             Err((Phase::Panicked, out.len()))
         }
@@ -62,7 +62,7 @@ pub(super) fn answer<R: Message>(bytes: &mut [u8], result: std::thread::Result<R
 }
 
 /// The function of tasks whose workers know what to do.
-pub(super) fn nothing(_: &mut [u8], _: usize) -> Result<usize, (Phase, usize)> {
+pub(super) fn nothing(_: &mut Sheet, _: usize) -> Answer {
     Err((Phase::Unreadable, 0))
 }
 
@@ -89,10 +89,10 @@ pub(super) fn main(place: usize, _: &mut Writer<'_>) -> Result<(), TooLarge> {
     let context =
         WorkerContext { index: usize::try_from(index).unwrap_or(0), core, incarnation: member.restarts.get() + 1 };
     initialise(&cells, context);
-    let call = |shim: u64, bytes: &mut [u8], len: usize| {
+    let call = |shim: u64, sheet: &mut Sheet, len: usize| {
         // SAFETY: the task was submitted by a process of this same image: the address of a function of this type.
         let shim: Shim = unsafe { std::mem::transmute(usize::try_from(shim).unwrap_or(0)) };
-        shim(bytes, len)
+        shim(sheet, len)
     };
     if work(&cells, &tasks, member, call) {
         // Nobody is to take our place.
@@ -123,20 +123,20 @@ fn initialise(cells: &Cells, context: WorkerContext) {
     }
 }
 
-/// Runs tasks by `call` (which gets the function's address, and the argument in whose place the result goes) until there will be no more
+/// Runs tasks by `call` (which gets the function's address, the sheet, and how many bytes the argument has) until there will be no more
 /// (true) or the worker is to be replaced.
 pub(super) fn work(
     cells: &Cells,
     tasks: &Consumer<u64>,
     member: &Member,
-    mut call: impl FnMut(u64, &mut [u8], usize) -> Result<usize, (Phase, usize)>,
+    mut call: impl FnMut(u64, &mut Sheet, usize) -> Answer,
 ) -> bool {
     let most = cells.head.most_tasks.get();
     let mut done = 0;
     while most == 0 || done < most {
         let Ok(lease) = tasks.lease() else { return true };
         let task = TaskId::unpack(*lease);
-        let ours = cells.change(task, Phase::Submitted, Phase::Leased);
+        let ours = cells.lease(task);
         // What becomes of it is written in its cell from now on.
         lease.ack();
         if ours {
@@ -148,22 +148,19 @@ pub(super) fn work(
     false
 }
 
-fn run_task(
-    cells: &Cells,
-    task: TaskId,
-    call: &mut impl FnMut(u64, &mut [u8], usize) -> Result<usize, (Phase, usize)>,
-) {
+/// Runs a task that was [leased](Cells::lease).
+pub(super) fn run_task(cells: &Cells, task: TaskId, call: &mut impl FnMut(u64, &mut Sheet, usize) -> Answer) {
     let Some(cell) = cells.cell(task.cell) else { return };
     cell.pid.set(own_pid().unsigned_abs());
     ATTEMPT.set(cell.attempts.add(1) + 1);
     // SAFETY: it is leased to us.
-    let bytes = unsafe { cells.bytes_mut(task) };
-    let (phase, len) = match call(cell.shim.get(), bytes, cell.len.get() as usize) {
+    let Some(mut sheet) = (unsafe { cells.sheet(task) }) else { return };
+    let (phase, len) = match call(cell.shim.get(), &mut sheet, cell.len.get() as usize) {
         Ok(len) => (Phase::Done, len),
         Err((phase, len)) => (phase, len),
     };
     ATTEMPT.set(0);
-    cell.len.set(u32::try_from(len).unwrap_or(u32::MAX));
+    cell.answer_len.set(u32::try_from(len).unwrap_or(u32::MAX));
     cells.head.completed.add(1);
     if !cells.change(task, Phase::Leased, phase) {
         // Nobody waits for it any more.

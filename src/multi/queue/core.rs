@@ -93,6 +93,11 @@ impl<T: Message> Core<T> {
         }
     }
 
+    /// Puts a value, also if nobody puts any more; whether there was room.
+    pub(super) fn put_again(&self, value: T) -> bool {
+        self.slots.try_claim().is_some_and(|claim| self.fill(claim, value).is_ok())
+    }
+
     pub(super) fn fill(&self, mut claim: Claim, value: T) -> Result<(), PutError<T>> {
         let mut out = Writer::new(claim.bytes_mut());
         match hand_over(&value, &mut out) {

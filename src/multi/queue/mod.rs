@@ -198,9 +198,14 @@ impl<T: Message> Producer<T> {
 
     /// Has `put` put something into a queue that somebody else is known to hold as long as this call takes. It does not count as a
     /// producer.
-    pub(super) fn lend(object: Object, put: impl FnOnce(&Self)) {
+    pub(super) fn lend<R>(object: Object, put: impl FnOnce(&Self) -> R) -> R {
         let producer = std::mem::ManuallyDrop::new(Self { core: Core::assume(object) });
-        put(&producer);
+        put(&producer)
+    }
+
+    /// Puts back what was got once, also if nothing new is put any more; false if there is no room.
+    pub(super) fn put_again(&self, value: T) -> bool {
+        self.core.put_again(value)
     }
 }
 
