@@ -1,7 +1,9 @@
 //! The launcher: a process without threads, forked first of all, that starts others where a fork would not be safe, sees every member of
 //! the family end, and gives back what the dead held.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use super::arena::{BlockId, MEMBERS};
 use super::child;
@@ -34,6 +36,10 @@ const IDLE_DEATHS: u32 = 5;
 const SOON_NS: u64 = 1_000_000_000;
 /// Token of the requests; a member's token is its place.
 const REQUESTS: u64 = 0;
+/// There is no such process, or it was never known.
+const GONE: [Option<i32>; 2] = [Some(3), Some(22)];
+/// How often those are looked at that no descriptor is free for.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// What is known of the workers that had a place one after another.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +57,10 @@ struct Launcher<'l> {
     epoll: Epoll,
     /// By place, the process there.
     watched: Vec<Option<PidFd>>,
+    /// Places whose processes no descriptor was free for: they are glanced at.
+    unseen: Vec<usize>,
+    /// Given up for the moment of a glance.
+    spare: Option<OwnedFd>,
     /// By place, what is known of a pool's workers there.
     lives: Vec<Life>,
 }
@@ -62,6 +72,8 @@ pub(super) fn run(requests: &Channel) -> i32 {
             requests,
             epoll,
             watched: (0..MEMBERS).map(|_| None).collect(),
+            unseen: Vec::new(),
+            spare: Some(spare(requests)?),
             lives: vec![Life::default(); MEMBERS],
         };
         launcher.watch(MAIN);
@@ -76,7 +88,15 @@ pub(super) fn run(requests: &Channel) -> i32 {
     }
 }
 
-fn prepare(requests: &Channel) -> std::io::Result<Epoll> {
+fn pid_of(place: usize) -> i32 {
+    i32::try_from(family::member(place).pid.get()).unwrap_or(0)
+}
+
+fn spare(requests: &Channel) -> io::Result<OwnedFd> {
+    requests.as_fd().try_clone_to_owned()
+}
+
+fn prepare(requests: &Channel) -> io::Result<Epoll> {
     // What ends the program ends it by its own hand: the launcher stays until the last member has gone.
     signal::ignore_stop_signals()?;
     prctl::set_name("pinring-launch")?;
@@ -94,17 +114,41 @@ fn prepare(requests: &Channel) -> std::io::Result<Epoll> {
 }
 
 impl Launcher<'_> {
-    fn serve(&mut self) -> std::io::Result<()> {
-        while self.watched.iter().any(Option::is_some) {
+    fn serve(&mut self) -> io::Result<()> {
+        while self.watched.iter().any(Option::is_some) || !self.unseen.is_empty() {
             let mut tokens = Vec::new();
-            self.epoll.wait(None, |token| tokens.push(token))?;
+            let time = (!self.unseen.is_empty()).then_some(GLANCE);
+            self.epoll.wait(time, |token| tokens.push(token))?;
             // Requests first: who is asked to be watched may have ended already.
             self.take_requests();
             for token in tokens.into_iter().filter(|token| *token != REQUESTS) {
                 self.ended(usize::try_from(token).unwrap_or(0));
             }
+            for place in std::mem::take(&mut self.unseen) {
+                let has_ended = |pidfd: &PidFd| pidfd.wait(Some(Duration::ZERO)).unwrap_or(false);
+                match self.glance(place, has_ended) {
+                    Some(true) => self.reap(place),
+                    _ => self.watch(place),
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Does something with a process that no descriptor is free for, for the moment of which the spare one makes room.
+    fn glance<T>(&mut self, place: usize, act: impl FnOnce(&PidFd) -> T) -> Option<T> {
+        self.spare = None;
+        let done = PidFd::open(pid_of(place)).ok().map(|pidfd| act(&pidfd));
+        self.spare = spare(self.requests).ok();
+        done
+    }
+
+    fn kill(&mut self, place: usize) {
+        match &self.watched[place] {
+            Some(pidfd) => drop(pidfd.kill()),
+            None if self.unseen.contains(&place) => drop(self.glance(place, PidFd::kill)),
+            None => {}
+        }
     }
 
     fn take_requests(&mut self) {
@@ -116,7 +160,7 @@ impl Launcher<'_> {
             match number(0) {
                 1 if place < MEMBERS => self.watch(place),
                 2 if place < MEMBERS => self.start(place),
-                3 if place < MEMBERS => drop(self.watched[place].as_ref().map(PidFd::kill)),
+                3 if place < MEMBERS => self.kill(place),
                 _ => {}
             }
         }
@@ -124,15 +168,17 @@ impl Launcher<'_> {
 
     /// The process is alive, or not yet reaped: whoever could reap it waits until we have seen it end.
     fn watch(&mut self, place: usize) {
-        let pid = i32::try_from(family::member(place).pid.get()).unwrap_or(0);
+        let pid = pid_of(place);
         if place == MAIN && parent_pid() != pid {
             return self.bury(place);
         }
-        let Ok(pidfd) = PidFd::open(pid) else { return self.bury(place) };
-        if self.epoll.add(&pidfd, place as u64).is_err() {
-            return self.bury(place);
+        match PidFd::open(pid).and_then(|pidfd| self.epoll.add(&pidfd, place as u64).map(|()| pidfd)) {
+            Ok(pidfd) => self.watched[place] = Some(pidfd),
+            // It has ended, and somebody has reaped it.
+            Err(error) if GONE.contains(&error.raw_os_error()) => self.bury(place),
+            // It lives, and what it holds is its own.
+            Err(_) => self.unseen.push(place),
         }
-        self.watched[place] = Some(pidfd);
     }
 
     fn start(&mut self, place: usize) {
@@ -142,8 +188,8 @@ impl Launcher<'_> {
         match unsafe { fork() } {
             Ok(Side::Parent(pid)) => {
                 member.pid.set(pid.unsigned_abs());
-                self.watch(place);
                 member.set_state(State::Running);
+                self.watch(place);
             }
             Ok(Side::Child) => child::launched(place, || self.forget_everything()),
             Err(error) => {
@@ -162,13 +208,18 @@ impl Launcher<'_> {
     }
 
     fn ended(&mut self, place: usize) {
-        let member = family::member(place);
         let Some(pidfd) = self.watched[place].take() else { return };
         // Closing it would not do: a child that was forked just now may still have it, and it would be reported for the next one here.
         let _ = self.epoll.remove(&pidfd);
+        drop(pidfd);
+        self.reap(place);
+    }
+
+    /// It has ended.
+    fn reap(&mut self, place: usize) {
+        let member = family::member(place);
         if member.is(LAUNCHED) {
-            let pid = i32::try_from(member.pid.get()).unwrap_or(0);
-            if let Ok(Some(ended)) = wait::reap(pid) {
+            if let Ok(Some(ended)) = wait::reap(pid_of(place)) {
                 member.set_status(ended.into());
             }
         }
@@ -203,11 +254,12 @@ impl Launcher<'_> {
                 State::Running => {
                     page.set_flag(DETACHED);
                     // Without what its parent was about to give it, it cannot live.
-                    match &self.watched[child] {
-                        Some(pidfd) if page.is(BOUND) || page.released.get() == 0 => drop(pidfd.kill()),
-                        Some(_) => {}
+                    let is_known = self.watched[child].is_some() || self.unseen.contains(&child);
+                    match page.is(BOUND) || page.released.get() == 0 {
                         // Its parent ended before it could ask us to watch it; the kernel ends it.
-                        None => page.set_state(State::Free),
+                        _ if !is_known => page.set_state(State::Free),
+                        true => self.kill(child),
+                        false => {}
                     }
                 }
                 // Its parent was about to start it, or to ask how it ended.

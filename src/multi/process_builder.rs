@@ -5,14 +5,14 @@ use super::cpu::Core;
 use super::error::{SpawnError, TooLarge};
 use super::family;
 use super::launcher::Request;
-use super::member::{ANSWER, BOUND, DAEMON, LAUNCHED, Member, State};
+use super::member::{ANSWER, BOUND, DAEMON, DETACHED, LAUNCHED, Member, State};
 use super::message::{Message, Reader, Writer, hand_over};
 use super::no_size::conjure;
 use super::object::bequeath;
 use super::process::Process;
 use crate::sys::fork::{Side, fork, own_pid};
 use crate::sys::pidfd::PidFd;
-use crate::sys::{affinity, fd, stderr};
+use crate::sys::{affinity, fd, stderr, wait};
 
 /// How a process is to be: made by [`Process::builder`].
 ///
@@ -90,13 +90,17 @@ impl ProcessBuilder {
             }),
             Ok(Side::Parent(pid)) => {
                 member.pid.set(pid.unsigned_abs());
+                let pidfd = PidFd::open(pid).inspect_err(|_| {
+                    // It waits for its release, and nobody knows of it.
+                    let _ = wait::end(pid);
+                    member.set_state(State::Free);
+                })?;
                 member.set_state(State::Running);
-                let pidfd = PidFd::open(pid);
                 // Without the launcher nobody gives back what it holds when it is killed; it can work all the same.
                 let _ = family::ask(Request::Watch, place);
                 bequeath(place, work);
                 member.release();
-                Ok(Process::new(place, member, pidfd?, false))
+                Ok(Process::new(place, member, pidfd, false))
             }
         }
     }
@@ -141,11 +145,14 @@ impl ProcessBuilder {
             return Err(error);
         }
         // It waits for us, so the number is still its.
-        let pidfd = PidFd::open(i32::try_from(member.pid.get()).unwrap_or(0));
+        let pidfd = PidFd::open(i32::try_from(member.pid.get()).unwrap_or(0)).inspect_err(|_| {
+            member.set_flag(DETACHED);
+            let _ = family::ask(Request::Kill, place);
+        })?;
         argument.sent();
         drop(argument);
         member.release();
-        Ok(Process::new(place, member, pidfd?, true))
+        Ok(Process::new(place, member, pidfd, true))
     }
 }
 
