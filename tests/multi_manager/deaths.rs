@@ -196,6 +196,6 @@ pub(super) fn a_server_dies_with_the_process_that_started_it_and_its_place_can_b
     assert!(pinring::sys::signal::exists(pid));
     child.kill();
     soon("the second server is gone", || matches!(client.stats(), Err(ManagerError::ServerDied { .. })));
-    // What it left is a dead file.
+    soon("its file is gone", || !dir.path().join("second.sock").exists());
     Manager::builder().address(address).start().unwrap().shutdown().unwrap();
 }
