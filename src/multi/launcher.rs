@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::arena::{BlockId, MEMBERS};
 use super::child;
 use super::family::{self, LAUNCHER, MAIN};
-use super::member::{BOUND, DETACHED, LAUNCHED, Member, REVIVE, State};
+use super::member::{BOUND, DETACHED, LAUNCHED, Member, NAMES, REVIVE, State};
 use super::object::Object;
-use super::{pool, sweep};
+use super::{pool, shared_memory, sweep};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::epoll::Epoll;
 use crate::sys::fork::{Side, fork, parent_pid};
@@ -268,6 +268,10 @@ impl Launcher<'_> {
             }
         }
         let member = family::member(place);
+        if member.is(NAMES) {
+            shared_memory::remove_names_of(member.pid.get());
+            member.clear_flag(NAMES);
+        }
         if member.is(REVIVE) && self.revive(place, member) {
             return;
         }

@@ -58,6 +58,8 @@ pub(super) const DETACHED: u32 = 4;
 pub(super) const BOUND: u32 = 8;
 /// Another is started in its place when it ends.
 pub(super) const REVIVE: u32 = 16;
+/// It has made memory with a name, which may be left behind.
+pub(super) const NAMES: u32 = 32;
 
 /// Most bytes of a name.
 pub(super) const NAME: usize = 64;
