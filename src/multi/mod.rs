@@ -102,6 +102,7 @@ mod semaphore;
 mod shared_memory;
 pub mod spsc;
 mod sweep;
+mod thread;
 #[allow(unsafe_code)]
 mod value;
 mod wait;
