@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use pinring::multi::{
-    Consumer, DecodeError, GetError, Message, Process, PutError, Reader, Serde, Shutdown, TooLarge, Writer, pipe, queue,
+    Blob, Consumer, DecodeError, GetError, Message, Process, PutError, Reader, Serde, Shutdown, TooLarge, Writer,
+    blocks_in_use, pipe, queue,
 };
 
 use crate::Case;
@@ -29,6 +30,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_queue_that_cannot_be_made_is_an_error", too_large),
     ("places_are_used_again_and_again", laps),
     ("a_value_that_panics_when_it_is_written_or_read_leaves_no_trace", moody),
+    ("what_a_queue_still_holds_at_its_end_is_freed", left_over),
 ];
 
 const MS: Duration = Duration::from_millis(1);
@@ -376,7 +378,7 @@ impl Message for Moody {
     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let number = u32::decode(from)?;
         assert_ne!(number, 14, "not to be read");
-        Ok(Self(number))
+        if number == 99 { Err(DecodeError("not to be understood".into())) } else { Ok(Self(number)) }
     }
 }
 
@@ -397,4 +399,18 @@ fn moody() {
     }
     drop(producer);
     assert_eq!(consumer.get(), Err(GetError::Closed));
+}
+
+fn left_over() {
+    for shut in [false, true] {
+        let (producer, consumer) = queue::<(Blob<u64>, Moody)>(4).unwrap();
+        for n in [1, 99, 2] {
+            producer.put((Blob::zeroed(1000).unwrap(), Moody(n))).unwrap();
+        }
+        if shut {
+            producer.shutdown(Shutdown::Immediate);
+        }
+        drop((producer, consumer));
+        assert_eq!(blocks_in_use(), 0, "{shut}");
+    }
 }

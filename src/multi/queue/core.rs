@@ -205,7 +205,10 @@ impl<T: Message> Core<T> {
     /// The last consumer takes what is left with it: a value may hold something that is shared.
     pub(in crate::multi) fn drain_if_last(&self) {
         if !crate::multi::object::is_bequeathing() && self.handle.object().holders(CONSUMER) == 1 {
-            while self.try_get().is_ok() {}
+            // Also where nobody is to get any more, and what is no value of its type.
+            while let Some(claim) = self.slots.try_take() {
+                drop(self.read(claim));
+            }
         }
     }
 }
