@@ -111,7 +111,14 @@ pub enum SpawnError {
     TooLarge(#[from] TooLarge),
     /// The system refused.
     #[error("cannot start a process: {0}; look at `ulimit -u`, `ulimit -n` and free memory")]
-    System(#[from] io::Error),
+    System(#[source] io::Error),
+}
+
+impl From<io::Error> for SpawnError {
+    /// One that was made an [`io::Error`] on its way is itself again.
+    fn from(error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(Self::System)
+    }
 }
 
 /// Where and why a process or a task panicked.

@@ -1,6 +1,5 @@
 //! The processes that share one memory: the one that called [`init`], the launcher, and all that descend from them through this module.
 
-use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::OnceLock;
@@ -10,6 +9,7 @@ use super::bell::Limit;
 use super::error::SpawnError;
 use super::launcher;
 use super::member::{Member, State};
+use super::thread;
 #[cfg(not(test))]
 use crate::prim::AtomicU32;
 use crate::prim::Ordering;
@@ -36,11 +36,6 @@ static FAMILY: OnceLock<Family> = OnceLock::new();
 static ME: AtomicU32 = AtomicU32::new(0);
 #[cfg(test)]
 static ME: super::alone::PerThread = super::alone::PerThread;
-
-thread_local! {
-    /// This thread's number in its process, above it the process's place; 0: none yet.
-    static THREAD: Cell<u32> = const { Cell::new(0) };
-}
 
 /// Makes the memory that all processes of the program will share, and forks the *launcher*: a small process without threads that starts
 /// others for [`Pool`](super) and `spawn_fn`, and gives back what the dead held.
@@ -94,6 +89,11 @@ pub(super) fn join() -> io::Result<&'static Family> {
     }
 }
 
+/// What is known of this process, if it is in a family.
+pub(super) fn own() -> Option<&'static Member> {
+    FAMILY.get().map(|_| member(me()))
+}
+
 /// How much of the family's memory is taken, in blocks of 4096 bytes: 0 when nobody holds anything. For who looks for what was left
 /// behind. What a process held that has just ended may be counted for a moment.
 pub fn blocks_in_use() -> usize {
@@ -123,7 +123,7 @@ pub(super) fn me16() -> u16 {
 pub(super) fn become_member(place: usize) {
     // ORDER(multi.me): Relaxed, see `me`.
     ME.store(u32::try_from(place).unwrap_or(0), Ordering::Relaxed);
-    THREAD.set(0);
+    thread::forget_number();
 }
 
 /// The page of a member.
@@ -135,29 +135,6 @@ pub(super) fn member(place: usize) -> &'static Member {
 /// All members but the first, which is nobody.
 pub(super) fn members() -> impl Iterator<Item = (usize, &'static Member)> {
     (1..MEMBERS).map(|place| (place, member(place)))
-}
-
-/// A number that no other thread of the family has: the process's place above 20 bits of its own.
-#[inline]
-pub(super) fn thread_number() -> u32 {
-    match THREAD.get() {
-        0 => number_thread(),
-        number => number,
-    }
-}
-
-#[cold]
-fn number_thread() -> u32 {
-    let place = u32::try_from(me()).unwrap_or(0);
-    // A program that has had a million threads may have two of one number; then a lock takes one of them for the other.
-    let own = (member(me()).threads.add(1) + 1) & 0xf_ffff;
-    THREAD.set(place << 20 | own.max(1));
-    THREAD.get()
-}
-
-/// The process's place in a number of one of its threads.
-pub(super) fn place_of(thread: u32) -> usize {
-    (thread >> 20) as usize & (MEMBERS - 1)
 }
 
 /// Takes a free place for a process that is to be started.

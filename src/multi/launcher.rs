@@ -1,14 +1,16 @@
 //! The launcher: a process without threads, forked first of all, that starts others where a fork would not be safe, sees every member of
 //! the family end, and gives back what the dead held.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use super::arena::{BlockId, MEMBERS};
 use super::child;
 use super::family::{self, LAUNCHER, MAIN};
-use super::member::{BOUND, DETACHED, LAUNCHED, Member, REVIVE, State};
+use super::member::{BOUND, DETACHED, LAUNCHED, Member, NAMES, REVIVE, State};
 use super::object::Object;
-use super::{pool, sweep};
+use super::{pool, shared_memory, sweep};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::epoll::Epoll;
 use crate::sys::fork::{Side, fork, parent_pid};
@@ -34,6 +36,10 @@ const IDLE_DEATHS: u32 = 5;
 const SOON_NS: u64 = 1_000_000_000;
 /// Token of the requests; a member's token is its place.
 const REQUESTS: u64 = 0;
+/// There is no such process, or it was never known.
+const GONE: [Option<i32>; 2] = [Some(3), Some(22)];
+/// How often those are looked at that no descriptor is free for.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// What is known of the workers that had a place one after another.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +57,10 @@ struct Launcher<'l> {
     epoll: Epoll,
     /// By place, the process there.
     watched: Vec<Option<PidFd>>,
+    /// Places whose processes no descriptor was free for: they are glanced at.
+    unseen: Vec<usize>,
+    /// Given up for the moment of a glance.
+    spare: Option<OwnedFd>,
     /// By place, what is known of a pool's workers there.
     lives: Vec<Life>,
     /// By place, whether the process there has ended and those that end with it have not.
@@ -64,6 +74,8 @@ pub(super) fn run(requests: &Channel) -> i32 {
             requests,
             epoll,
             watched: (0..MEMBERS).map(|_| None).collect(),
+            unseen: Vec::new(),
+            spare: Some(spare(requests)?),
             lives: vec![Life::default(); MEMBERS],
             outlived: vec![false; MEMBERS],
         };
@@ -79,7 +91,15 @@ pub(super) fn run(requests: &Channel) -> i32 {
     }
 }
 
-fn prepare(requests: &Channel) -> std::io::Result<Epoll> {
+fn pid_of(place: usize) -> i32 {
+    i32::try_from(family::member(place).pid.get()).unwrap_or(0)
+}
+
+fn spare(requests: &Channel) -> io::Result<OwnedFd> {
+    requests.as_fd().try_clone_to_owned()
+}
+
+fn prepare(requests: &Channel) -> io::Result<Epoll> {
     // What ends the program ends it by its own hand: the launcher stays until the last member has gone.
     signal::ignore_stop_signals()?;
     prctl::set_name("pinring-launch")?;
@@ -97,17 +117,47 @@ fn prepare(requests: &Channel) -> std::io::Result<Epoll> {
 }
 
 impl Launcher<'_> {
-    fn serve(&mut self) -> std::io::Result<()> {
-        while self.watched.iter().any(Option::is_some) {
+    fn serve(&mut self) -> io::Result<()> {
+        while self.watched.iter().any(Option::is_some) || !self.unseen.is_empty() {
             let mut tokens = Vec::new();
-            self.epoll.wait(None, |token| tokens.push(token))?;
+            let time = (!self.unseen.is_empty()).then_some(GLANCE);
+            self.epoll.wait(time, |token| tokens.push(token))?;
             // Requests first: who is asked to be watched may have ended already.
             self.take_requests();
             for token in tokens.into_iter().filter(|token| *token != REQUESTS) {
                 self.ended(usize::try_from(token).unwrap_or(0));
             }
+            for place in std::mem::take(&mut self.unseen) {
+                let has_ended = |pidfd: &PidFd| pidfd.wait(Some(Duration::ZERO)).unwrap_or(false);
+                match self.glance(place, has_ended) {
+                    Some(true) => self.reap(place),
+                    _ => self.watch(place),
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Does something with a process that no descriptor is free for, for the moment of which the spare one makes room.
+    fn glance<T>(&mut self, place: usize, act: impl FnOnce(&PidFd) -> T) -> Option<T> {
+        self.spare = None;
+        let done = PidFd::open(pid_of(place)).ok().map(|pidfd| act(&pidfd));
+        self.spare = spare(self.requests).ok();
+        done
+    }
+
+    /// Kills the process there; false: it is not known to live.
+    fn kill(&mut self, place: usize) -> bool {
+        match &self.watched[place] {
+            Some(pidfd) => drop(pidfd.kill()),
+            None if self.unseen.contains(&place) => drop(self.glance(place, PidFd::kill)),
+            None => return false,
+        }
+        true
+    }
+
+    fn is_known(&self, place: usize) -> bool {
+        self.watched[place].is_some() || self.unseen.contains(&place)
     }
 
     fn take_requests(&mut self) {
@@ -119,7 +169,7 @@ impl Launcher<'_> {
             match number(0) {
                 1 if place < MEMBERS => self.watch(place),
                 2 if place < MEMBERS => self.start(place),
-                3 if place < MEMBERS => drop(self.watched[place].as_ref().map(PidFd::kill)),
+                3 if place < MEMBERS => drop(self.kill(place)),
                 _ => {}
             }
         }
@@ -127,21 +177,16 @@ impl Launcher<'_> {
 
     /// The process is alive, or not yet reaped: whoever could reap it waits until we have seen it end.
     fn watch(&mut self, place: usize) {
-        let pid = i32::try_from(family::member(place).pid.get()).unwrap_or(0);
+        let pid = pid_of(place);
         if place == MAIN && parent_pid() != pid {
             return self.bury(place);
         }
-        let watched = PidFd::open(pid).and_then(|pidfd| self.epoll.add(&pidfd, place as u64).map(|()| pidfd));
-        match watched {
+        match PidFd::open(pid).and_then(|pidfd| self.epoll.add(&pidfd, place as u64).map(|()| pidfd)) {
             Ok(pidfd) => self.watched[place] = Some(pidfd),
-            Err(error) => {
-                // ESRCH: it has ended. Else it must: nobody would see when what it holds is to be given back.
-                if error.raw_os_error() != Some(3) {
-                    stderr::say(&format!("pinring: process {pid} cannot be watched, and is killed: {error}"));
-                    let _ = signal::kill_hard(pid);
-                }
-                self.bury(place);
-            }
+            // It has ended, and somebody has reaped it.
+            Err(error) if GONE.contains(&error.raw_os_error()) => self.bury(place),
+            // It lives, and what it holds is its own.
+            Err(_) => self.unseen.push(place),
         }
     }
 
@@ -152,8 +197,8 @@ impl Launcher<'_> {
         match unsafe { fork() } {
             Ok(Side::Parent(pid)) => {
                 member.pid.set(pid.unsigned_abs());
-                self.watch(place);
                 member.set_state(State::Running);
+                self.watch(place);
             }
             Ok(Side::Child) => child::launched(place, || self.forget_everything()),
             Err(error) => {
@@ -172,13 +217,18 @@ impl Launcher<'_> {
     }
 
     fn ended(&mut self, place: usize) {
-        let member = family::member(place);
         let Some(pidfd) = self.watched[place].take() else { return };
         // Closing it would not do: a child that was forked just now may still have it, and it would be reported for the next one here.
         let _ = self.epoll.remove(&pidfd);
+        drop(pidfd);
+        self.reap(place);
+    }
+
+    /// It has ended.
+    fn reap(&mut self, place: usize) {
+        let member = family::member(place);
         if member.is(LAUNCHED) {
-            let pid = i32::try_from(member.pid.get()).unwrap_or(0);
-            if let Ok(Some(ended)) = wait::reap(pid) {
+            if let Ok(Some(ended)) = wait::reap(pid_of(place)) {
                 member.set_status(ended.into());
             }
         }
@@ -213,15 +263,10 @@ impl Launcher<'_> {
     }
 
     /// Ends those that must not outlive the process there; whether any of them still lives.
-    fn end_bound(&self, place: usize) -> bool {
-        let bound = Self::children(place).filter(|(_, page)| page.is(BOUND) && page.state() == State::Running);
-        let living = bound.filter(|(child, _)| match &self.watched[*child] {
-            Some(pidfd) => {
-                let _ = pidfd.kill();
-                true
-            }
-            None => self.outlived[*child],
-        });
+    fn end_bound(&mut self, place: usize) -> bool {
+        let is_bound = |page: &Member| page.is(BOUND) && page.state() == State::Running;
+        let bound = Self::children(place).filter(|(_, page)| is_bound(page));
+        let living = bound.filter(|(child, _)| self.kill(*child) || self.outlived[*child]);
         living.count() > 0
     }
 
@@ -236,13 +281,14 @@ impl Launcher<'_> {
             match page.state() {
                 State::Running => {
                     page.set_flag(DETACHED);
-                    match &self.watched[child] {
+                    if self.is_known(child) {
                         // Without what its parent was about to give it, it cannot live.
-                        Some(pidfd) if page.released.get() == 0 => drop(pidfd.kill()),
-                        Some(_) => {}
-                        None if self.outlived[child] => {}
+                        if page.released.get() == 0 {
+                            let _ = self.kill(child);
+                        }
+                    } else if !self.outlived[child] {
                         // Its parent ended before it could ask us to watch it; it sees that itself.
-                        None => page.set_state(State::Free),
+                        page.set_state(State::Free);
                     }
                 }
                 // Its parent was about to start it, or to ask how it ended.
@@ -252,6 +298,10 @@ impl Launcher<'_> {
         }
         let member = family::member(place);
         let parent = member.parent();
+        if member.is(NAMES) {
+            shared_memory::remove_names_of(member.pid.get());
+            member.clear_flag(NAMES);
+        }
         if member.is(REVIVE) && self.revive(place, member) {
             return;
         }

@@ -61,6 +61,8 @@ pub(super) const DETACHED: u32 = 4;
 pub(super) const BOUND: u32 = 8;
 /// Another is started in its place when it ends.
 pub(super) const REVIVE: u32 = 16;
+/// It has made memory with a name, which may be left behind.
+pub(super) const NAMES: u32 = 32;
 
 /// Most bytes of a name.
 pub(super) const NAME: usize = 64;
@@ -80,8 +82,7 @@ pub(super) struct Member {
     status: Word32,
     /// Its parent has given it what its work holds.
     pub(super) released: Word32,
-    /// How many of its threads have a number.
-    pub(super) threads: Word32,
+    reserved: Word32,
     /// How many processes it has started.
     pub(super) children: Word32,
     /// How often another was started in its place.
@@ -118,9 +119,7 @@ impl Member {
         if self.state.replace(State::Free as u32, State::Reserved as u32 | parent.as_parent(place)).is_err() {
             return false;
         }
-        for word in
-            [&self.pid, &self.status, &self.released, &self.threads, &self.children, &self.answer, &self.answer_len]
-        {
+        for word in [&self.pid, &self.status, &self.released, &self.children, &self.answer, &self.answer_len] {
             word.set(0);
         }
         self.restarts.set(0);
@@ -211,7 +210,7 @@ impl Member {
     /// Another is about to be started in its place.
     pub(super) fn revive(&self) {
         self.restarts.add(1);
-        for word in [&self.status, &self.threads, &self.children, &self.answer, &self.answer_len] {
+        for word in [&self.status, &self.children, &self.answer, &self.answer_len] {
             word.set(0);
         }
     }

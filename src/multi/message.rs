@@ -180,6 +180,8 @@ impl Message for bool {
 
 /// Anything that serde can write, in at most `N` bytes (postcard's format). What is longer is refused where it is put.
 ///
+/// A closure does not take the 240 for granted: write `Serde::<_, 240>(...)` and `|text: Serde<String, 240>|` there.
+///
 /// ```
 /// use std::collections::BTreeMap;
 /// use pinring::multi::{PutError, Serde, queue};

@@ -103,6 +103,7 @@ mod semaphore;
 mod shared_memory;
 pub mod spsc;
 mod sweep;
+mod thread;
 #[cfg(test)]
 mod threads;
 mod unit;

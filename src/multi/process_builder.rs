@@ -13,7 +13,7 @@ use super::object::bequeath;
 use super::process::Process;
 use crate::sys::fork::{Side, fork, own_pid};
 use crate::sys::pidfd::PidFd;
-use crate::sys::{affinity, fd, signal, stderr};
+use crate::sys::{affinity, fd, stderr, wait};
 
 /// How a process is to be: made by [`Process::builder`].
 ///
@@ -92,15 +92,14 @@ impl ProcessBuilder {
             }),
             Ok(Side::Parent(pid)) => {
                 member.pid.set(pid.unsigned_abs());
+                let pidfd = PidFd::open(pid).inspect_err(|_| {
+                    // It waits for its release, and nobody knows of it.
+                    let _ = wait::end(pid);
+                    member.set_state(State::Free);
+                })?;
                 member.set_state(State::Running);
                 // Without the launcher nobody gives back what it holds when it is killed; it can work all the same.
                 let _ = family::ask(Request::Watch, place);
-                let pidfd = PidFd::open(pid).inspect_err(|_| {
-                    // Nobody could wait for it. It has not begun.
-                    let _ = signal::kill_hard(pid);
-                    member.detach();
-                    left_alone::leave(place, member.generation(), pid);
-                })?;
                 bequeath(place, work);
                 member.release();
                 Ok(Process::new(place, member, pidfd, false))

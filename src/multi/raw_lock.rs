@@ -16,6 +16,7 @@ use super::arena::Words;
 use super::bell::Limit;
 use super::error::Death;
 use super::family;
+use super::thread;
 use super::word::{Word32, Word64};
 use crate::prim::{Ordering, spin_loop};
 use crate::sys::futex;
@@ -27,7 +28,7 @@ const OWNER: u32 = (1 << 28) - 1;
 /// Whether, in the place of a thread, the lock is held by the parts of what it guards, wherever they are. No thread has such a number, as
 /// the process's place in it is nobody's; the rest tells these parts from those before.
 fn is_of_parts(word: u32) -> bool {
-    word & OWNER != 0 && family::place_of(word & OWNER) == 0
+    word & OWNER != 0 && thread::place_of(word & OWNER) == 0
 }
 
 /// Most divisions that are told apart.
@@ -85,7 +86,7 @@ impl RawLock {
     /// If this thread holds it, or others do for too long.
     #[inline]
     pub(super) fn take(&self, patience: Patience) -> Result<Option<Death>, Refusal> {
-        let me = family::thread_number();
+        let me = thread::number();
         // ORDER(multi.lock): Acquire; with the Release of who gave it back: what that did is seen. Nothing else is said by this word, so
         // no order of it with others is needed.
         match self.word.futex().compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
@@ -135,7 +136,7 @@ impl RawLock {
     /// Gives it back; by who holds it.
     #[inline]
     pub(super) fn release(&self) {
-        let me = family::thread_number();
+        let me = thread::number();
         // ORDER(multi.lock): Release, see `take`.
         if self.word.futex().compare_exchange(me, 0, Ordering::Release, Ordering::Relaxed).is_err() {
             self.release_slowly();
@@ -201,7 +202,7 @@ impl RawLock {
     /// Pid of the process that holds it.
     pub(super) fn owner(&self) -> Option<u32> {
         let owner = self.word.get() & OWNER;
-        (owner != 0 && !is_of_parts(owner)).then(|| family::member(family::place_of(owner)).pid.get())
+        (owner != 0 && !is_of_parts(owner)).then(|| family::member(thread::place_of(owner)).pid.get())
     }
 
     /// As [`Self::take`], but a thread that holds it takes it once more.
@@ -263,7 +264,7 @@ impl RawLock {
     pub(super) fn bereave(&self, dead: usize) {
         let by = Death::Died { pid: family::member(dead).pid.get() };
         self.change(|word| {
-            let is_its = family::place_of(word & OWNER) == dead;
+            let is_its = thread::place_of(word & OWNER) == dead;
             is_its.then(|| self.set_death(by)).map(|()| POISON)
         });
         futex::wake(self.word.futex());

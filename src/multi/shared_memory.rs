@@ -7,11 +7,13 @@ use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
 use super::array::OutOfBounds;
 use super::family;
+use super::member::NAMES;
 use super::object;
 use super::plain::{bytes_of, value_of};
 use crate::sys::fork::own_pid;
@@ -19,6 +21,7 @@ use crate::sys::lock;
 use crate::sys::memfd;
 use crate::sys::mmap::Mapping;
 use crate::sys::named_memory;
+use crate::sys::rlimit;
 
 /// Where names are.
 const DIR: &str = "/dev/shm";
@@ -82,8 +85,8 @@ pub enum SharedMemoryError {
 /// [`Array`](super::Array) and [`Blob`](super::Blob), which leave no file behind.
 ///
 /// The name is gone when whoever made it drops it, and nobody else's drop removes it; those that have attached it keep the memory. If the
-/// maker was killed the name stays, and the next one to create it may have it: the memory says who made it. Only the same user can open
-/// it.
+/// maker was killed the launcher removes the name. If that was killed, too, or the name is older than [`init`](super::init), it stays, and
+/// the next one to create it may have it: the memory says who made it. Only the same user can open it.
 ///
 /// Others change it at any time and there is no lock in it, so its bytes are copied in and out; [`Self::as_ptr`] is for who brings a
 /// protocol of its own.
@@ -121,6 +124,8 @@ impl SharedMemory {
         let size = NonZeroUsize::new(size).ok_or(SharedMemoryError::NoSize)?.get();
         let system = |source| SharedMemoryError::System { name: name.to_owned(), source };
         let (fd, mapping) = make(size).map_err(system)?;
+        // Before it has the name: whoever is killed after that leaves it behind.
+        family::own().into_iter().for_each(|own| own.set_flag(NAMES));
         loop {
             match named_memory::give_name(&fd, &path) {
                 Ok(()) => break,
@@ -237,6 +242,7 @@ impl Drop for SharedMemory {
         match object::heir() {
             // It lives on in a child, which is its maker from now on.
             Some(heir) => {
+                family::member(heir).set_flag(NAMES);
                 let pid = family::member(heir).pid.get();
                 write_maker(&self.mapping, Maker { pid, started: start_of(pid), ..maker });
             }
@@ -253,6 +259,7 @@ fn path_of(name: &str) -> Result<PathBuf, SharedMemoryError> {
 fn make(size: usize) -> io::Result<(OwnedFd, Mapping)> {
     let used = size.checked_next_multiple_of(PAGE).and_then(|used| used.checked_add(PAGE));
     let total = used.and_then(NonZeroUsize::new).ok_or(io::ErrorKind::OutOfMemory)?;
+    rlimit::allow_file_of(total.get())?;
     let fd = named_memory::unnamed(Path::new(DIR))?;
     fs::File::from(fd.try_clone()?).set_len(total.get() as u64)?;
     // Else a lack of memory would be a SIGBUS at the first touch.
@@ -277,6 +284,26 @@ fn open(path: &Path) -> io::Result<Option<(OwnedFd, Mapping, Maker)>> {
     let maker = read_maker(&mapping);
     let is_ours = maker.magic == MAGIC && usize::try_from(maker.size).is_ok_and(|size| size <= total.get() - PAGE);
     Ok(is_ours.then_some((fd, mapping, maker)))
+}
+
+/// Removes the names that the process `pid` has left behind, which has ended.
+pub(super) fn remove_names_of(pid: u32) {
+    for entry in fs::read_dir(DIR).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if maker_of(&path).is_some_and(|maker| maker.pid == pid) {
+            // It tells whether it is that process, and not one before it that had the number.
+            let _ = remove_stale(&path);
+        }
+    }
+}
+
+/// Who made what is called so; `None` if it is something else. Reads, and does not map: what is another's may shrink meanwhile.
+fn maker_of(path: &Path) -> Option<Maker> {
+    let file = fs::File::from(named_memory::named(path).ok()?);
+    let last = file.metadata().ok().filter(fs::Metadata::is_file)?.len().checked_sub(PAGE as u64)?;
+    let mut bytes = [0; size_of::<Maker>()];
+    file.read_exact_at(&mut bytes, last).ok()?;
+    value_of(&bytes).filter(|maker: &Maker| maker.magic == MAGIC)
 }
 
 /// Removes what its maker left behind by being killed; whether the name may be free now.

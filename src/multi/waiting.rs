@@ -10,7 +10,7 @@
 
 use super::arena::Words;
 use super::bell::Limit;
-use super::family;
+use super::thread;
 use super::word::Word32;
 use crate::prim::spin_loop;
 use crate::sys::futex;
@@ -61,7 +61,7 @@ pub(super) struct Ticket {
 impl Waiting {
     /// Takes a slot: from now on a notification counts. `None`: more than a thousand wait.
     pub(super) fn enter(&'static self) -> Option<Ticket> {
-        let me = family::thread_number();
+        let me = thread::number();
         for (place, slot) in self.slots.iter().enumerate() {
             if slot.word.get() == 0 && slot.word.replace(0, me | CLAIMED).is_ok() {
                 // Before it is waiting, so that who notifies looks far enough.
@@ -101,7 +101,7 @@ impl Waiting {
     pub(super) fn bereave(&self, dead: usize) {
         for slot in self.slots() {
             let word = slot.word.get();
-            if word != 0 && family::place_of(word & THREAD) == dead {
+            if word != 0 && thread::place_of(word & THREAD) == dead {
                 if slot.word.swap(0) & STATE == NOTIFIED {
                     self.notify(1);
                 }

@@ -8,7 +8,7 @@ use super::codes;
 use crate::sys::fork::{Side, exit_now, fork, own_pid, parent_pid, thread_count};
 use crate::sys::pidfd::PidFd;
 use crate::sys::socket::{Channel, MAX_MESSAGE, Received};
-use crate::sys::{affinity, fd, prctl, signal, stderr};
+use crate::sys::{affinity, fd, prctl, signal, stderr, wait};
 
 /// Who a child is to be.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,13 @@ fn fork_child(name: &str, live: impl FnOnce() -> io::Result<i32>) -> Result<Chil
     let parent = own_pid();
     // SAFETY: the process has one thread, as just counted; only this thread could start another.
     match unsafe { fork() }.map_err(failed)? {
-        Side::Parent(pid) => Ok(Child { pid, pidfd: PidFd::open(pid).map_err(failed)? }),
+        Side::Parent(pid) => match PidFd::open(pid) {
+            Ok(pidfd) => Ok(Child { pid, pidfd }),
+            Err(error) => {
+                let _ = wait::end(pid);
+                Err(failed(error))
+            }
+        },
         Side::Child => {
             // Nothing may unwind into the parent's frames, of which this is a copy.
             let code = catch_unwind(AssertUnwindSafe(|| be_born(name, parent, live))).unwrap_or(codes::PANIC);

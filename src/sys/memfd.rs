@@ -14,8 +14,9 @@ use nix::unistd::ftruncate;
 /// would be a SIGBUS in every other process.
 ///
 /// # Errors
-/// What the system answered.
+/// FileTooLarge if `ulimit -f` forbids it; what the system answered.
 pub fn create_sealed(name: &CStr, size: usize) -> io::Result<OwnedFd> {
+    super::rlimit::allow_file_of(size)?;
     let fd = memfd_create(name, MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
     let length = libc::off_t::try_from(size).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
     ftruncate(&fd, length)?;

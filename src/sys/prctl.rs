@@ -26,3 +26,11 @@ pub fn set_name(name: &str) -> io::Result<()> {
     let name = CString::new(name).map_err(io::Error::other)?;
     Ok(prctl::set_name(&name)?)
 }
+
+/// Takes [`die_with_parent`] back.
+///
+/// # Errors
+/// What prctl(2) answered.
+pub fn live_on() -> io::Result<()> {
+    Ok(prctl::set_pdeathsig(None)?)
+}

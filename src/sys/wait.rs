@@ -2,6 +2,8 @@
 
 use std::io;
 
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
@@ -34,6 +36,21 @@ pub fn peek(pid: i32) -> io::Result<Option<Ended>> {
 /// What waitpid(2) answered.
 pub fn reap(pid: i32) -> io::Result<Option<Ended>> {
     Ok(ended(waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG))?))
+}
+
+/// Kills the child `pid` and reaps it: for one that cannot be observed.
+///
+/// # Errors
+/// What kill(2) or waitpid(2) answered.
+pub fn end(pid: i32) -> io::Result<()> {
+    let pid = Pid::from_raw(pid);
+    kill(pid, Signal::SIGKILL)?;
+    loop {
+        match waitpid(pid, None) {
+            Err(Errno::EINTR) => {}
+            other => return Ok(other.map(drop)?),
+        }
+    }
 }
 
 fn ended(status: WaitStatus) -> Option<Ended> {

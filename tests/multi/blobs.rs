@@ -13,6 +13,7 @@ use crate::sync::{MS, sleep};
 pub(crate) const CASES: &[Case] = &[
     ("a71_named_memory_says_what_is_wrong", a71),
     ("a71_named_memory_of_a_dead_maker_is_replaced", a71_stale),
+    ("a71_named_memory_of_the_killed_has_no_name_any_more", a71_killed),
     ("a71_named_memory_goes_with_whom_it_was_given_to", a71_moved),
     ("a72_a_blob_comes_back_without_being_copied", a72),
     ("a72_large_blobs_go_and_come_and_leave_nothing", a72_large),
@@ -63,13 +64,16 @@ fn a71_stale() {
     for _ in 0..20 {
         let name = name("stale");
         let theirs = name.clone();
-        let child = Process::spawn(move || {
-            let made = SharedMemory::create(&theirs, 100).unwrap();
-            made.write(0, b"old").unwrap();
-            std::process::abort();
-        });
-        let child: Process = child.unwrap();
-        child.join().unwrap_err();
+        // One that no launcher knows of.
+        // SAFETY: this process has one thread.
+        match unsafe { nix::unistd::fork() }.unwrap() {
+            nix::unistd::ForkResult::Child => {
+                let made = SharedMemory::create(&theirs, 100).unwrap();
+                made.write(0, b"old").unwrap();
+                std::process::abort();
+            }
+            nix::unistd::ForkResult::Parent { child } => drop(nix::sys::wait::waitpid(child, None).unwrap()),
+        }
         let old = SharedMemory::attach(&name).unwrap();
         let makers: Vec<Process<u8>> = (0..3)
             .map(|_| {
@@ -90,6 +94,33 @@ fn a71_stale() {
         drop(old);
         assert!(matches!(SharedMemory::attach(&name), Err(SharedMemoryError::NotFound(_))));
     }
+}
+
+fn a71_killed() {
+    let (kept, given, own) = (name("kept"), name("given"), name("own"));
+    let names = [kept.clone(), given.clone(), own.clone()];
+    let given = SharedMemory::create(&given, 10).unwrap();
+    let child: Process = Process::spawn(move || {
+        SharedMemory::create(&kept, 10).unwrap().persist();
+        let _both = (given, SharedMemory::create(&own, 10).unwrap());
+        sleep(1_000_000 * MS);
+    })
+    .unwrap();
+    let found = loop {
+        match names.each_ref().map(|name| SharedMemory::attach(name)) {
+            [Ok(first), Ok(second), Ok(third)] => break [first, second, third],
+            _ => sleep(MS),
+        }
+    };
+    child.kill().unwrap();
+    child.join().unwrap_err();
+    let left = names.each_ref().map(|name| SharedMemory::attach(name).is_ok());
+    assert_eq!(left, [true, false, false]);
+    // Who has it still has it.
+    let [kept, given, own] = found;
+    given.write(0, &[1]).unwrap();
+    own.write(0, &[1]).unwrap();
+    kept.unlink().unwrap();
 }
 
 fn a71_moved() {

@@ -26,6 +26,7 @@ mod process;
 mod queue;
 #[path = "../support/random.rs"]
 mod random;
+mod scarce;
 mod spsc;
 mod spsc_kill;
 mod sync;
@@ -52,6 +53,7 @@ fn watchdog() -> Duration {
 fn cases() -> Vec<Case> {
     [
         process::CASES,
+        scarce::CASES,
         pipe::CASES,
         queue::CASES,
         spsc::CASES,

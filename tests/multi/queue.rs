@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use pinring::multi::{Consumer, GetError, Process, PutError, Serde, Shutdown, pipe, queue};
+use pinring::multi::{
+    Blob, Consumer, DecodeError, GetError, Message, Process, PutError, Reader, Serde, Shutdown, TooLarge, Writer,
+    blocks_in_use, pipe, queue,
+};
 
 use crate::Case;
 use crate::random::Random;
@@ -26,6 +29,8 @@ pub(crate) const CASES: &[Case] = &[
     ("a_killed_producer_leaves_whole_values_only", killed_producer),
     ("a_queue_that_cannot_be_made_is_an_error", too_large),
     ("places_are_used_again_and_again", laps),
+    ("a_value_that_panics_when_it_is_written_or_read_leaves_no_trace", moody),
+    ("what_a_queue_still_holds_at_its_end_is_freed", left_over),
 ];
 
 const MS: Duration = Duration::from_millis(1);
@@ -355,5 +360,57 @@ fn laps() {
         producer.put(n).unwrap();
         assert_eq!(producer.try_put(n), Err(PutError::Full(n)));
         assert_eq!(consumer.get(), Ok(n));
+    }
+}
+
+/// Panics when it is written if it is 13, and when it is read if it is 14.
+#[derive(Debug, PartialEq)]
+struct Moody(u32);
+
+impl Message for Moody {
+    const SLOT: usize = 4;
+
+    fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+        assert_ne!(self.0, 13, "not to be written");
+        self.0.encode(out)
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let number = u32::decode(from)?;
+        assert_ne!(number, 14, "not to be read");
+        if number == 99 { Err(DecodeError("not to be understood".into())) } else { Ok(Self(number)) }
+    }
+}
+
+fn moody() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    let (producer, consumer) = queue::<Moody>(2).unwrap();
+    for n in 0..6 {
+        catch_unwind(AssertUnwindSafe(|| producer.put(Moody(13)))).unwrap_err();
+        producer.put(Moody(14)).unwrap();
+        producer.put(Moody(n)).unwrap();
+        if n % 2 == 0 {
+            catch_unwind(AssertUnwindSafe(|| consumer.get())).unwrap_err();
+        } else {
+            catch_unwind(AssertUnwindSafe(|| consumer.lease().map(drop))).unwrap_err();
+        }
+        assert_eq!(consumer.get(), Ok(Moody(n)));
+        consumer.join();
+    }
+    drop(producer);
+    assert_eq!(consumer.get(), Err(GetError::Closed));
+}
+
+fn left_over() {
+    for shut in [false, true] {
+        let (producer, consumer) = queue::<(Blob<u64>, Moody)>(4).unwrap();
+        for n in [1, 99, 2] {
+            producer.put((Blob::zeroed(1000).unwrap(), Moody(n))).unwrap();
+        }
+        if shut {
+            producer.shutdown(Shutdown::Immediate);
+        }
+        drop((producer, consumer));
+        assert_eq!(blocks_in_use(), 0, "{shut}");
     }
 }

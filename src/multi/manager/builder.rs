@@ -115,7 +115,7 @@ impl ManagerBuilder {
     pub fn serve_forever(self) -> Result<(), ManagerError> {
         let (listener, _) = self.listen()?;
         let server = Server::new(self.settings(None)).map_err(|source| self.failed(source))?;
-        server.serve(&listener).map_err(|source| self.failed(source))
+        server.serve(&listener, None).map_err(|source| self.failed(source))
     }
 
     fn listen(&self) -> Result<(Listener, AuthKey), ManagerError> {

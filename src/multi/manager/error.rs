@@ -69,7 +69,7 @@ pub enum ManagerError {
         limit: Duration,
     },
     /// The server's process is no more, and what it held is lost. Another server at the same address is not it.
-    #[error("the manager at {address}, which held {object}, is no more")]
+    #[error("the process of {object} is no more, and all that it held is lost")]
     ServerDied {
         /// Where it was.
         address: String,

@@ -13,7 +13,7 @@ use crate::sys::at_fork::OwnedHere;
 use crate::sys::pidfd::PidFd;
 use crate::sys::unix_socket::SocketFile;
 use crate::sys::wait::{self, Ended};
-use crate::sys::{fork, stderr, stream};
+use crate::sys::{fork, prctl, stderr, stream};
 
 /// How long a server may take to end after it has agreed to.
 const END_LIMIT: Duration = Duration::from_secs(5);
@@ -33,12 +33,15 @@ impl ServerProcess {
     /// Forks a server that listens with `listener`, whose file it removes at its end.
     pub(super) fn fork(listener: Listener, settings: Settings, token: SessionToken) -> Result<Self, ManagerError> {
         let keep = [listener.as_fd().as_raw_fd()];
+        let parent = fork::own_pid();
         let mut listener = Some(listener);
         let identity = Identity { name: "pinring-manager", core: None, keep: &keep };
         let child = spawn(identity, || {
             // Taken here, so that in this process its drop removes the file.
             let Some(listener) = listener.take() else { return codes::FAILED };
-            match Server::new(settings).and_then(|server| server.serve(&listener)) {
+            // Told of its end, rather than killed at it: the file of the socket is to go, too.
+            let parent = PidFd::open(parent).and_then(|parent| prctl::live_on().map(|()| parent)).ok();
+            match Server::new(settings).and_then(|server| server.serve(&listener, parent.as_ref())) {
                 Ok(()) => codes::DONE,
                 Err(error) => {
                     stderr::say(&format!("pinring: the manager at {} ends: {error}", listener.address()));
@@ -50,7 +53,7 @@ impl ServerProcess {
         let child = child?;
         let file = listener.and_then(Listener::leave_to_child);
         let Child { pid, pidfd } = child;
-        Ok(Self { pid, pidfd: OwnedHere::new(pidfd), token, parent: fork::own_pid(), reaped: false, file })
+        Ok(Self { pid, pidfd: OwnedHere::new(pidfd), token, parent, reaped: false, file })
     }
 
     pub(super) fn pid(&self) -> i32 {

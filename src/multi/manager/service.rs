@@ -10,6 +10,9 @@ use super::wire::{Refusal, read};
 /// The server has only those methods that [`Self::call`] knows; whatever else is asked for is refused. One call at a time; a panic is
 /// told to the caller, and the object answers nothing any more.
 ///
+/// What goes over the wire does not say its types: arguments of other types than the method's may be read as some of those, without an
+/// error. Let one function of the program write both the name of a method and the types of its call.
+///
 /// ```
 /// use pinring::multi::{Service, ServiceError, answer};
 ///
@@ -110,10 +113,11 @@ fn create<S: Service>(init: &[u8]) -> Result<Called, ServiceError> {
     Ok(Box::new(move |method, args| object.call(method, args)))
 }
 
-impl From<ServiceError> for Refusal {
-    fn from(error: ServiceError) -> Self {
+impl Refusal {
+    /// Why `method` was not done.
+    pub(super) fn of(error: ServiceError, method: &str) -> Self {
         match error {
-            ServiceError::NoSuchMethod => Self::NoMethod,
+            ServiceError::NoSuchMethod => Self::NoMethod(method.to_owned()),
             ServiceError::BadArguments(why) => Self::BadArguments(why),
             ServiceError::Failed(why) => Self::Failed(why),
         }

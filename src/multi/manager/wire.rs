@@ -193,7 +193,7 @@ pub(super) enum Refusal {
     Broken,
     NotHeld,
     NoService,
-    NoMethod,
+    NoMethod(String),
     BadArguments(String),
     Failed(String),
     TooLarge {

@@ -44,7 +44,9 @@ impl fmt::Display for Addr {
 
 /// Why a text is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no address; write `auto`, `unix:/path`, `abstract:name` or `tcp:host-number:port`")]
+#[error(
+    "`{0}` is no address; write `auto`, `unix:/path`, `abstract:name` or `tcp:` with an IP address and a port, as `tcp:127.0.0.1:5000` (no host name)"
+)]
 pub struct AddrError(String);
 
 impl FromStr for Addr {

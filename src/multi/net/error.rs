@@ -38,7 +38,7 @@ pub enum AcceptError {
         version: u8,
     },
     /// The system refused.
-    #[error("cannot reach or accept {peer}: {source}")]
+    #[error("no connection with {peer}: {source}")]
     Io {
         /// Who.
         peer: String,

@@ -8,7 +8,7 @@ use super::slots::{self, Claim, NO_CONSUMER, NO_PRODUCER, Slots};
 use super::state::Phase;
 use crate::multi::arena::Kind;
 use crate::multi::bell::{Bell, Limit};
-use crate::multi::error::{GetError, PutError, TooLarge};
+use crate::multi::error::{DecodeError, GetError, PutError, TooLarge};
 use crate::multi::message::{Message, Reader, Writer, hand_over};
 use crate::multi::object::{Handle, Object, Role};
 
@@ -99,17 +99,16 @@ impl<T: Message> Core<T> {
     }
 
     pub(super) fn fill(&self, mut claim: Claim, value: T) -> Result<(), PutError<T>> {
-        let mut out = Writer::new(claim.bytes_mut());
+        let mut begun = Begun { slots: &self.slots, claim: &mut claim, end: Some(Slots::give_up) };
+        let mut out = Writer::new(begun.claim.bytes_mut());
         match hand_over(&value, &mut out) {
             Ok(()) => {
                 let len = out.len();
-                self.slots.publish(&claim, len);
+                begun.end = None;
+                self.slots.publish(begun.claim, len);
                 Ok(())
             }
-            Err(too_large) => {
-                self.slots.give_up(&claim);
-                Err(PutError::TooLarge(value, TooLarge { slot: T::SLOT, ..too_large }))
-            }
+            Err(too_large) => Err(PutError::TooLarge(value, TooLarge { slot: T::SLOT, ..too_large })),
         }
     }
 
@@ -161,18 +160,26 @@ impl<T: Message> Core<T> {
         taken.unwrap_or(Err(GetError::Timeout))
     }
 
-    pub(super) fn read(&self, claim: &Claim) -> Result<T, GetError> {
-        let value = T::decode(&mut Reader::new(claim.bytes()));
-        self.slots.finish(claim);
-        Ok(value?)
+    /// The value of a claim; without one the claim is done with.
+    pub(super) fn decode(&self, claim: &mut Claim) -> Result<T, DecodeError> {
+        let mut begun = Begun { slots: &self.slots, claim, end: Some(Slots::finish) };
+        let value = T::decode(&mut Reader::new(begun.claim.bytes()))?;
+        begun.end = None;
+        Ok(value)
+    }
+
+    fn read(&self, mut claim: Claim) -> Result<T, GetError> {
+        let value = self.decode(&mut claim)?;
+        self.slots.finish(&claim);
+        Ok(value)
     }
 
     pub(in crate::multi) fn try_get(&self) -> Result<T, GetError> {
-        self.try_take().and_then(|claim| self.read(&claim))
+        self.try_take().and_then(|claim| self.read(claim))
     }
 
     pub(in crate::multi) fn get(&self, limit: Limit) -> Result<T, GetError> {
-        self.take(limit).and_then(|claim| self.read(&claim))
+        self.take(limit).and_then(|claim| self.read(claim))
     }
 
     pub(in crate::multi) fn len(&self) -> usize {
@@ -203,7 +210,26 @@ impl<T: Message> Core<T> {
     /// The last consumer takes what is left with it: a value may hold something that is shared.
     pub(in crate::multi) fn drain_if_last(&self) {
         if !crate::multi::object::is_bequeathing() && self.handle.object().holders(CONSUMER) == 1 {
-            while self.try_get().is_ok() {}
+            // Also where nobody is to get any more, and what is no value of its type.
+            while let Some(claim) = self.slots.try_take() {
+                drop(self.read(claim));
+            }
+        }
+    }
+}
+
+/// A claim whose value is being written or read, by code of the program's own: if that panics the place must not stay claimed.
+struct Begun<'c> {
+    slots: &'c Slots,
+    claim: &'c mut Claim,
+    /// What becomes of it then.
+    end: Option<fn(&Slots, &Claim)>,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if let Some(end) = self.end {
+            end(self.slots, self.claim);
         }
     }
 }

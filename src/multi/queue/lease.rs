@@ -6,7 +6,7 @@ use super::{Claim, Consumer};
 use crate::multi::bell::Limit;
 use crate::multi::error::GetError;
 use crate::multi::family;
-use crate::multi::message::{Message, Reader};
+use crate::multi::message::Message;
 
 /// A value on lease: [`Consumer::lease`]. Dropped without [`Self::ack`] it goes back, as with [`Self::nack`].
 ///
@@ -37,14 +37,9 @@ pub struct Leased<'c, T: Message> {
 
 impl<'c, T: Message> Leased<'c, T> {
     pub(super) fn take(consumer: &'c Consumer<T>, limit: Limit) -> Result<Self, GetError> {
-        let claim = consumer.core.take(limit)?;
-        match T::decode(&mut Reader::new(claim.bytes())) {
-            Ok(value) => Ok(Self { consumer, claim: Some(claim), member: family::me(), value }),
-            Err(error) => {
-                consumer.core.slots.finish(&claim);
-                Err(error.into())
-            }
-        }
+        let mut claim = consumer.core.take(limit)?;
+        let value = consumer.core.decode(&mut claim)?;
+        Ok(Self { consumer, claim: Some(claim), member: family::me(), value })
     }
 
     /// It is done with.

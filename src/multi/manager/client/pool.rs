@@ -258,7 +258,7 @@ impl Client {
             Refusal::NoService => ManagerError::NotFound(format!(
                 "service of that name registered with {object}; see `ManagerBuilder::register`"
             )),
-            Refusal::NoMethod => ManagerError::NotFound(format!("such method of {object}")),
+            Refusal::NoMethod(method) => ManagerError::NotFound(format!("method `{method}` of {object}")),
             Refusal::WrongType { found } => {
                 ManagerError::TypeMismatch { object, found, wanted: target.kind.to_owned() }
             }

@@ -14,7 +14,8 @@ impl ServiceObject {
     /// Makes one.
     pub(super) fn new(registration: &Registration, init: Blob<'_>) -> Result<Self, Refusal> {
         let created = catch_unwind(|| (registration.create)(init.0));
-        let object = created.map_err(|panic| Refusal::Failed(said(&*panic)))??;
+        let object =
+            created.map_err(|panic| Refusal::Failed(said(&*panic)))?.map_err(|error| Refusal::of(error, "create"))?;
         Ok(Self(Mutex::new(Some(object))))
     }
 }
@@ -27,7 +28,8 @@ impl Body for ServiceObject {
             return Err(Refusal::Failed("it has panicked at an earlier call".to_owned()));
         };
         match catch_unwind(AssertUnwindSafe(|| object(method, args.0))) {
-            Ok(result) => caller.reply(&Reply::Bytes(Blob(&result?))),
+            Ok(Ok(result)) => caller.reply(&Reply::Bytes(Blob(&result))),
+            Ok(Err(error)) => Err(Refusal::of(error, method)),
             Err(panic) => {
                 *place = None;
                 Err(Refusal::Failed(said(&*panic)))

@@ -13,6 +13,7 @@ use super::connection::serve;
 use super::holdings::Holdings;
 use crate::multi::net::{Incoming, Listener};
 use crate::sys::eventfd::EventFd;
+use crate::sys::pidfd::PidFd;
 use crate::sys::{random, stream};
 
 /// How long nobody is accepted after that failed (no descriptor is free): whoever waits would wake us for ever.
@@ -58,10 +59,12 @@ impl Server {
         Ok(Self { shared: Arc::new(shared), connections: Arc::default(), max_connections: settings.max_connections })
     }
 
-    /// Serves until it is told to end. Connections are then still open: the end of the process closes them.
-    pub(in super::super) fn serve(&self, listener: &Listener) -> io::Result<()> {
+    /// Serves until it is told to end, or `parent` has ended. Connections are then still open: the end of the process closes them.
+    pub(in super::super) fn serve(&self, listener: &Listener, parent: Option<&PidFd>) -> io::Result<()> {
+        let stop = self.shared.stop.as_fd();
+        let ends = [stop, parent.map_or(stop, PidFd::as_fd), listener.as_fd()];
         loop {
-            if stream::wait_any(&[self.shared.stop.as_fd(), listener.as_fd()], None)? == Some(0) {
+            if stream::wait_any(&ends, None)? != Some(2) {
                 return Ok(());
             }
             match listener.try_accept_raw() {

@@ -1,0 +1,62 @@
+//! What happens where the system gives little.
+
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, setrlimit};
+use pinring::multi::{ExitStatus, JoinError, Process, SharedMemory, SpawnError, active_children, init};
+
+use crate::Case;
+
+pub(crate) const CASES: &[Case] = &[
+    ("a_launcher_without_descriptors_sees_everybody_end", few_descriptors),
+    ("a_process_that_cannot_be_observed_is_not_started", no_descriptor),
+    ("a_limit_on_files_is_an_error_and_no_signal", small_files),
+];
+
+/// Lets this process, and those that it starts, have so much of it.
+fn allow(what: Resource, most: u64) {
+    setrlimit(what, most, most).unwrap();
+}
+
+fn square(n: i64) -> i64 {
+    n * n
+}
+
+fn few_descriptors() {
+    // The launcher has what it needs itself, and none for those it is to see end.
+    allow(Resource::RLIMIT_NOFILE, 8);
+    init().unwrap();
+    for n in 0..3 {
+        assert_eq!(Process::spawn_fn(square, n).unwrap().join(), Ok(n * n));
+        assert_eq!(Process::spawn(move || n).unwrap().join(), Ok(n));
+    }
+    let child = Process::spawn_fn(|()| std::thread::sleep(Duration::from_secs(1000)), ()).unwrap();
+    child.kill().unwrap();
+    assert_eq!(child.join(), Err(JoinError::Exited(ExitStatus::Signal { signal: 9, core_dumped: false })));
+}
+
+fn no_descriptor() {
+    init().unwrap();
+    let all = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    allow(Resource::RLIMIT_NOFILE, all);
+    let taken: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+    // More often than a family has places.
+    for _ in 0..300 {
+        assert!(matches!(Process::spawn(|| ()), Err(SpawnError::System(_))));
+        assert!(matches!(Process::spawn_fn(square, 1), Err(SpawnError::System(_))));
+    }
+    drop(taken);
+    // The launcher ends the last of them.
+    while !active_children().is_empty() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(Process::spawn_fn(square, 3).unwrap().join(), Ok(9));
+}
+
+fn small_files() {
+    let name = format!("pinring-small-{}", std::process::id());
+    allow(Resource::RLIMIT_FSIZE, 4096);
+    for refused in [init().unwrap_err().to_string(), SharedMemory::create(&name, 4096).unwrap_err().to_string()] {
+        assert!(refused.contains("`ulimit -f`"), "{refused}");
+    }
+}
