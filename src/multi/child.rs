@@ -11,7 +11,7 @@ use super::error::TooLarge;
 use super::family;
 use super::left_alone;
 use super::logging;
-use super::member::{ANSWER, ANSWER_AT, Answer, BOUND, State};
+use super::member::{ANSWER, ANSWER_AT, Answer, BOUND, DETACHED, State};
 use super::message::{Message, Reader, Writer, hand_over};
 use crate::sys::fork::{exit_now, own_pid, parent_pid};
 use crate::sys::{prctl, signal, stderr};
@@ -84,7 +84,7 @@ pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() 
         }
         Err(std::io::Error::other("its parent has ended"))
     });
-    live(place, |out| hand_over(&work(), out))
+    live(place, |out| leave_answer(place, &work(), out))
 }
 
 /// The life of a child forked by the launcher: `prepare` lets go of what is the launcher's.
@@ -140,6 +140,11 @@ fn say_panic(info: &std::panic::PanicHookInfo<'_>) {
 /// What this thread's last panic said, and where it was.
 pub(super) fn last_panic() -> (String, Option<String>) {
     PANIC.take()
+}
+
+/// Writes what the work has returned, unless nobody will take it: it may hold memory.
+pub(super) fn leave_answer<R: Message>(place: usize, answer: &R, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+    if family::member(place).is(DETACHED) { Ok(()) } else { hand_over(answer, out) }
 }
 
 fn live(place: usize, work: impl FnOnce(&mut Writer<'_>) -> Result<(), TooLarge>) -> ! {

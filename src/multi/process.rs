@@ -229,7 +229,7 @@ impl<R: Message> Process<R> {
         self.pidfd.as_fd()
     }
 
-    /// Leaves it alone: nobody waits for it, and nobody will know how it ended.
+    /// Leaves it alone: nobody waits for it, and nobody will know how it ended. It is reaped when this process starts another, or ends.
     pub fn detach(mut self) {
         self.left_alone = true;
         if self.member().generation() != self.generation || !self.is_ours() {

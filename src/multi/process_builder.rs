@@ -7,7 +7,7 @@ use super::family;
 use super::launcher::Request;
 use super::left_alone;
 use super::member::{ANSWER, BOUND, DAEMON, LAUNCHED, Member, State};
-use super::message::{Message, Reader, Writer, hand_over};
+use super::message::{Message, Reader, Writer};
 use super::no_size::conjure;
 use super::object::bequeath;
 use super::process::Process;
@@ -169,5 +169,5 @@ fn call<A: Message, R: Message, F: Fn(A) -> R + Copy>(place: usize, out: &mut Wr
     // SAFETY: whoever asked for this had one.
     let work: F = unsafe { conjure() };
     let argument = A::decode(&mut Reader::new(&bytes)).unwrap_or_else(|error| panic!("the argument: {error}"));
-    hand_over(&work(argument), out)
+    child::leave_answer(place, &work(argument), out)
 }

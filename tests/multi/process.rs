@@ -37,6 +37,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_killed_child_is_an_exit_without_a_value", killed),
     ("children_of_a_killed_parent_are_not_left_behind_if_bound", bound),
     ("a_detached_child_leaves_nothing_behind", detached),
+    ("what_a_detached_child_returns_is_freed", detached_value),
     ("without_a_free_descriptor_no_child_is_started", no_descriptor),
     ("a_parent_that_has_ended_is_not_taken_for_another", parent_has_ended),
     ("a_launcher_that_is_killed_during_a_start_is_an_error_and_no_hang", killed_during_a_start),
@@ -395,6 +396,24 @@ fn detached() {
     while zombies() > 0 {
         // It reaps those that have ended.
         Process::spawn(|| {}).unwrap().join().unwrap();
+    }
+}
+
+fn detached_value() {
+    let (go, wait) = pinring::multi::pipe::<()>().unwrap();
+    let (tell, told) = pinring::multi::pipe::<()>().unwrap();
+    let before = pinring::multi::blocks_in_use();
+    let waits = move |tell: pinring::multi::Sender<()>| {
+        wait.recv().unwrap();
+        drop(tell);
+        pinring::multi::Blob::<u8>::zeroed(1 << 20).unwrap()
+    };
+    Process::spawn(move || waits(tell)).unwrap().detach();
+    go.send(()).unwrap();
+    assert!(told.recv().is_err());
+    // It may not have been buried yet.
+    while !active_children().is_empty() || pinring::multi::blocks_in_use() > before {
+        sleep(MS);
     }
 }
 

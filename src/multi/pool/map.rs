@@ -254,6 +254,11 @@ impl Run {
                 return self.fail(&TaskError::DeadlineExceeded);
             }
             wanted = self.gather();
+            if self.shared.has_ended() {
+                // Some worker may be at it all the same.
+                self.job.stop();
+                return self.fail(&self.shared.why_ended());
+            }
             if fail_fast && !self.errors.is_empty() {
                 // The death of a worker is a failure, too, which only we see.
                 self.job.stop();
@@ -267,7 +272,7 @@ impl Run {
     fn gather(&mut self) -> usize {
         let mut wanted = 0;
         for (number, ticket) in std::mem::take(&mut self.tickets) {
-            if !ticket.ready() {
+            if !ticket.is_settled() {
                 self.tickets.push((number, ticket));
                 continue;
             }
@@ -366,6 +371,6 @@ pub(super) struct Late {
 impl Late {
     /// The room, if no worker is at it any more.
     pub(super) fn vacate(self) -> Result<Room, Self> {
-        if self.tickets.iter().all(AsyncResult::ready) { Ok(self.room) } else { Err(self) }
+        if self.tickets.iter().all(AsyncResult::is_settled) { Ok(self.room) } else { Err(self) }
     }
 }

@@ -11,6 +11,7 @@ mod imap;
 mod job;
 #[allow(unsafe_code)]
 mod map;
+mod phase;
 #[cfg(test)]
 #[cfg(not(miri))]
 #[allow(unsafe_code)]

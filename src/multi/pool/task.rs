@@ -165,7 +165,12 @@ impl<R: Message> AsyncResult<R> {
     }
 
     fn is_over(&self) -> bool {
-        self.phase().is_none_or(|phase| phase.is_over() || phase == Phase::Free) || self.shared.has_ended()
+        self.is_settled() || self.shared.has_ended()
+    }
+
+    /// Whether no worker is, or will be, at it. A pool can have ended before that.
+    pub(super) fn is_settled(&self) -> bool {
+        self.phase().is_none_or(|phase| phase.is_over() || phase == Phase::Free)
     }
 
     fn wait_over(&self, limit: Limit) -> bool {
@@ -179,6 +184,12 @@ impl<R: Message> AsyncResult<R> {
         let (Some(phase), Some(cell)) = (self.phase(), cells.cell(self.task.cell)) else {
             return Err(TaskError::Cancelled);
         };
+        match phase {
+            Phase::Free => return Err(TaskError::Cancelled),
+            // A worker may be at it.
+            phase if !phase.is_over() => return Err(self.shared.why_ended()),
+            _ => {}
+        }
         let len = cell.answer_len.get() as usize;
         // SAFETY: it is over, and only this handle reads it.
         let Some(mut sheet) = (unsafe { cells.sheet(self.task) }) else { return Err(TaskError::Cancelled) };
@@ -196,8 +207,7 @@ impl<R: Message> AsyncResult<R> {
                 let (pid, attempt) = (cell.pid.get(), cell.attempts.get());
                 Err(TaskError::WorkerDied { pid, status: cell.status(), attempt, started: attempt > 0 })
             }
-            Phase::Free => Err(TaskError::Cancelled),
-            _ => Err(self.shared.why_ended()),
+            _ => Err(TaskError::Cancelled),
         }
     }
 }
