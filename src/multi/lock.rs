@@ -80,8 +80,8 @@ macro_rules! lock_without_data {
                 Message::decode(from).map(Self)
             }
 
-            fn sent(&self) {
-                self.0.sent();
+            fn sent(&self, sending: $crate::multi::passing::Sending) {
+                self.0.sent(sending);
             }
         }
     };

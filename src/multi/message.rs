@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{DecodeError, TooLarge};
+use super::passing::Sending;
 use super::plain::Pod;
 use super::plain::{bytes_of, value_of};
 
@@ -122,6 +123,10 @@ impl<'r> Reader<'r> {
 /// assert_eq!((number, half, text.as_str()), (1, Some(0.5), "one"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A form of one's own ([`Writer`] shows one) is for data. The objects of this module, a [`Blob`](super::Blob) say, are messages by
+/// themselves and as parts of tuples, `Option` and `Result`: in a form of one's own they do not arrive, because nothing would keep it from
+/// giving one of them to two.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot go from one process to another",
     note = "numbers, arrays, `pod!` structs, tuples, Option and Result can; put anything that serde knows into `Serde<{Self}>`"
@@ -144,8 +149,9 @@ pub trait Message: Sized + Send + 'static {
 
     /// It was written and will be delivered: called once nothing can refuse it any more, and before anybody can receive it. What was
     /// written is from now on responsible for what it stands for, a [`Blob`](super::Blob)'s memory, say; the value itself is dropped
-    /// afterwards. A message made of others calls it for each.
-    fn sent(&self) {}
+    /// afterwards. A message made of others calls it for each. Nobody else can: what it is given has no name outside.
+    #[doc(hidden)]
+    fn sent(&self, _: Sending) {}
 }
 
 impl<T: Pod> Message for T {
@@ -226,7 +232,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static, const N: usize> Message f
 /// If it does not fit.
 pub(super) fn hand_over<T: Message>(value: &T, out: &mut Writer<'_>) -> Result<(), TooLarge> {
     value.encode(out)?;
-    value.sent();
+    value.sent(Sending::NOW);
     Ok(())
 }
 
@@ -244,8 +250,8 @@ macro_rules! tuples {
                 Ok(($($part::decode(from)?,)+))
             }
 
-            fn sent(&self) {
-                $(self.$place.sent();)+
+            fn sent(&self, sending: Sending) {
+                $(self.$place.sent(sending);)+
             }
         }
     )* };
@@ -264,9 +270,9 @@ impl<T: Message> Message for Option<T> {
         if from.take(1)? == [0] { Ok(None) } else { T::decode(from).map(Some) }
     }
 
-    fn sent(&self) {
+    fn sent(&self, sending: Sending) {
         if let Some(value) = self {
-            value.sent();
+            value.sent(sending);
         }
     }
 }
@@ -286,10 +292,10 @@ impl<T: Message, E: Message> Message for Result<T, E> {
         if from.take(1)? == [0] { E::decode(from).map(Err) } else { T::decode(from).map(Ok) }
     }
 
-    fn sent(&self) {
+    fn sent(&self, sending: Sending) {
         match self {
-            Ok(value) => value.sent(),
-            Err(error) => error.sent(),
+            Ok(value) => value.sent(sending),
+            Err(error) => error.sent(sending),
         }
     }
 }

@@ -5,6 +5,14 @@ use super::error::{DecodeError, TooLarge};
 use super::message::{Message, Reader, Writer};
 use super::object::{Handle, Object, Role};
 
+/// Given to what is sent, and made by nobody but who sends: [`Message::sent`]. Public in a module that is not.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending(());
+
+impl Sending {
+    pub(super) const NOW: Self = Self(());
+}
+
 /// Bytes of an object in a message.
 pub(super) const SLOT: usize = 12;
 
@@ -50,7 +58,7 @@ macro_rules! passed_in_messages {
                 <Self as $crate::multi::passing::Passed>::read(from)
             }
 
-            fn sent(&self) {
+            fn sent(&self, _: $crate::multi::passing::Sending) {
                 let role = <Self as $crate::multi::passing::Passed>::ROLE;
                 $crate::multi::passing::Passed::handle(self).object().send_off(role);
             }

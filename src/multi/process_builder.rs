@@ -10,6 +10,7 @@ use super::member::{ANSWER, BOUND, DAEMON, LAUNCHED, Member, State};
 use super::message::{Message, Reader, Writer};
 use super::no_size::conjure;
 use super::object::bequeath;
+use super::passing::Sending;
 use super::process::Process;
 use crate::sys::fork::{Side, fork, own_pid};
 use crate::sys::pidfd::PidFd;
@@ -152,7 +153,7 @@ impl ProcessBuilder {
             let _ = family::ask(Request::Kill, place);
             member.detach();
         })?;
-        argument.sent();
+        argument.sent(Sending::NOW);
         drop(argument);
         member.release();
         Ok(Process::new(place, member, pidfd, true))

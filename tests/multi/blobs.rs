@@ -231,6 +231,7 @@ impl Message for Forged {
 }
 
 fn a72_forged() {
+    // Safe code could else keep what it sends, and both would have it for their own.
     let own: &'static Blob<u64> = Box::leak(Box::new(Blob::zeroed(10).unwrap()));
     let refused = |forged: Forged| {
         let result = Process::spawn(move || forged).unwrap().join();

@@ -18,6 +18,7 @@ use crate::multi::launcher::Request;
 use crate::multi::member::{BOUND, LAUNCHED, REVIVE, State};
 use crate::multi::message::{Message, Writer};
 use crate::multi::object::{Handle, Object};
+use crate::multi::passing::Sending;
 use crate::multi::queue::{Consumer, Producer, Shutdown, queue};
 use crate::prim::{AtomicU32, Ordering};
 
@@ -161,7 +162,7 @@ impl Shared {
                 return Err(TooLarge { slot: self.cells.size(), ..too_large }.into());
             }
         }
-        argument.sent();
+        argument.sent(Sending::NOW);
         cell.shim.set(shim as usize as u64);
         cell.retries.set(retry.times());
         self.cells.change(task, Phase::Filling, Phase::Submitted);

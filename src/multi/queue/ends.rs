@@ -34,7 +34,7 @@ macro_rules! ends {
                 Self::read(from)
             }
 
-            fn sent(&self) {
+            fn sent(&self, _: passing::Sending) {
                 self.handle().object().send_off(Self::ROLE);
             }
         }
