@@ -80,6 +80,9 @@ mod net;
 mod no_size;
 mod object;
 mod passing;
+#[cfg(test)]
+#[cfg(not(miri))]
+mod peer_schedules;
 mod permits;
 mod pipe;
 #[allow(unsafe_code)]

@@ -114,7 +114,8 @@ mod tests {
     fn threads_that_live_have_different_numbers() {
         let own = number();
         for _ in 0..100 {
-            assert_ne!(std::thread::scope(|scope| scope.spawn(number).join().unwrap()), own);
+            let other = std::thread::scope(|scope| scope.spawn(number).join().unwrap());
+            assert_ne!(other, own);
         }
         assert_eq!(number(), own);
     }
