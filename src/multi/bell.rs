@@ -82,11 +82,13 @@ impl Bell {
             return;
         }
         self.rings.add(1);
-        if futex::wake_some(self.rings.futex(), most) == 0 {
-            // Unless somebody has said so since. The count stays: two rings at once must not both take back what was said between them.
+        let woken = futex::wake_some(self.rings.futex(), most);
+        self.tell_watchers();
+        if woken == 0 {
+            // Last of all: should this be killed before, the sweep's ring goes the whole way again. Unless somebody has said so since: the
+            // count stays, as two rings at once must not both take back what was said between them.
             let _ = self.sleepers.replace(sleepers, sleepers - 1);
         }
-        self.tell_watchers();
     }
 
     /// Something has changed that all sleepers must see.
@@ -96,7 +98,7 @@ impl Bell {
 
     fn tell_watchers(&self) {
         for (place, word) in self.watchers.iter().enumerate() {
-            let mut bits = if word.get() == 0 { 0 } else { word.swap(0) };
+            let mut bits = word.get();
             while bits != 0 {
                 family::member(place * 64 + bits.trailing_zeros() as usize).bell.ring_all();
                 bits &= bits - 1;
@@ -104,14 +106,24 @@ impl Bell {
         }
     }
 
-    /// Asks that member's own bell to be rung with the next ring.
+    /// Asks that member's own bell to be rung with the next ring, and perhaps with others until [`Self::unwatch`]. Then one must look once
+    /// more.
     pub(super) fn watch(&self, member: usize) {
-        let word = &self.watchers[member / 64];
+        let (word, bit) = (&self.watchers[member / 64], 1 << (member % 64));
         let mut bits = word.get();
-        while let Err(found) = word.replace(bits, bits | 1 << (member % 64)) {
+        while let Err(found) = word.replace(bits, bits | bit) {
             bits = found;
         }
         self.announce();
+    }
+
+    /// Ends that, for all threads of the member.
+    pub(super) fn unwatch(&self, member: usize) {
+        let (word, bit) = (&self.watchers[member / 64], 1 << (member % 64));
+        let mut bits = word.get();
+        while let Err(found) = word.replace(bits, bits & !bit) {
+            bits = found;
+        }
     }
 
     /// Says that somebody is about to sleep; what [`Self::sleep`] needs. Then one must look once more.

@@ -5,9 +5,13 @@ use std::num::NonZero;
 use std::sync::{Arc, Mutex as StdMutex};
 
 use super::alone;
+use super::arena::Kind;
+use super::object::Object;
 use super::passing::Passed;
-use super::{Barrier, BarrierError, ReentrantMutex, ReentrantMutexGuard};
-use super::{barrier, family, mutex};
+use super::{
+    Barrier, BarrierError, Receiver, RecvError, ReentrantMutex, ReentrantMutexGuard, Sender, Waitable, pipe, wait,
+};
+use super::{barrier, family, mutex, sweep};
 use crate::prim::explore::{self, Threads};
 
 /// The pid of the member that is killed.
@@ -93,6 +97,94 @@ fn a_reentrant_lock_is_held_by_one() {
                 assert!(sum == added || mortal && sum == added + 1, "{sum} {added}");
                 assert!(!mutex.is_locked());
             });
+        });
+    }
+}
+
+/// A pipe whose sender is held by one member and whose receiver by another.
+fn pipe_between(sender: usize, receiver: usize) -> (Sender<u64>, Receiver<u64>) {
+    alone::be(receiver);
+    let (kept, receives) = pipe::<u64>().unwrap();
+    alone::be(sender);
+    let sends = kept.clone();
+    alone::be(receiver);
+    drop(kept);
+    alone::be_first();
+    (sends, receives)
+}
+
+fn object_of(receiver: &Receiver<u64>) -> Object {
+    receiver.handle().object()
+}
+
+#[test]
+fn the_end_of_a_peer_is_told_after_what_it_sent() {
+    for mortal in [false, true] {
+        explore(usize::from(!mortal), |threads| {
+            let (sender, receiver) = pipe_between(0, 1);
+            family::member(alone::place(0)).pid.set(PID);
+            let object = object_of(&receiver);
+            threads.thread(move || {
+                alone::be(0);
+                let _ = sender.send(1).and_then(|()| sender.send(2));
+                drop(sender);
+            });
+            threads.thread(move || {
+                alone::be(1);
+                let mut got = Vec::new();
+                let end = loop {
+                    match receiver.recv() {
+                        Ok(number) => got.push(number),
+                        Err(end) => break end,
+                    }
+                };
+                assert!([1, 2].starts_with(&got), "{got:?}");
+                let is_whole = end == RecvError::Eof && got.len() == 2;
+                assert!(is_whole || end == RecvError::PeerDied { pid: PID } && mortal, "{end:?} after {got:?}");
+            });
+            if mortal {
+                threads.burial(move || sweep::sweep_block(family::LAUNCHER, alone::place(0), object.block, Kind::Pipe));
+            }
+        });
+    }
+}
+
+#[test]
+fn who_waits_for_two_pipes_hears_both() {
+    for mortal in [false, true] {
+        explore(0, |threads| {
+            let pipes = [pipe_between(0, 2), pipe_between(1, 2)];
+            let object = object_of(&pipes[0].1);
+            let [first, second] = pipes.map(|(sender, receiver)| (sender, receiver));
+            for (number, sender) in [first.0, second.0].into_iter().enumerate() {
+                threads.thread(move || {
+                    alone::be(number);
+                    sender.send(7).unwrap();
+                    drop(sender);
+                });
+            }
+            let receivers = [first.1, second.1];
+            threads.thread(move || {
+                alone::be(2);
+                let mut open = vec![0, 1];
+                let mut got = [0; 2];
+                while !open.is_empty() {
+                    let items: Vec<&dyn Waitable> = open.iter().map(|at| &receivers[*at] as &dyn Waitable).collect();
+                    let ready: Vec<usize> = wait(&items, None).into_iter().map(|at| open[at]).collect();
+                    assert!(!ready.is_empty());
+                    for at in ready {
+                        match receivers[at].try_recv() {
+                            Ok(number) => got[at] += number,
+                            Err(RecvError::Empty) => panic!("it was said to be there"),
+                            Err(_) => open.retain(|one| *one != at),
+                        }
+                    }
+                }
+                assert!(got[1] == 7 && (got[0] == 7 || mortal && got[0] == 0), "{got:?}");
+            });
+            if mortal {
+                threads.burial(move || sweep::sweep_block(family::LAUNCHER, alone::place(0), object.block, Kind::Pipe));
+            }
         });
     }
 }

@@ -1,8 +1,11 @@
 //! Waiting for several things at once, as Python's `multiprocessing.connection.wait`.
 
+#![allow(private_interfaces, reason = "what names the bells is sealed: nobody outside can call it")]
+
+use std::cell::Cell;
 use std::time::Duration;
 
-use super::bell::Limit;
+use super::bell::{Bell, Limit};
 use super::family;
 use super::message::Message;
 use super::pipe::{Connection, Receiver};
@@ -23,11 +26,15 @@ use super::spsc::Rx;
 pub trait Waitable: sealed::Waitable {}
 
 mod sealed {
+    use crate::multi::bell::Bell;
+
     pub trait Waitable {
         /// Whether it has come.
         fn has_come(&self) -> bool;
-        /// Has that member's bell rung when that may have changed.
-        fn watch(&self, member: usize);
+        /// Rung when that may have changed.
+        fn rung(&self) -> &'static Bell;
+        /// What is done, besides watching the bell, before one sleeps.
+        fn ask(&self) {}
     }
 }
 
@@ -38,8 +45,8 @@ impl<T: Message> sealed::Waitable for Receiver<T> {
         self.core().is_ready()
     }
 
-    fn watch(&self, member: usize) {
-        self.core().bell().watch(member);
+    fn rung(&self) -> &'static Bell {
+        self.core().bell()
     }
 }
 
@@ -50,8 +57,8 @@ impl<S: Message, R: Message> sealed::Waitable for Connection<S, R> {
         self.receiver().has_come()
     }
 
-    fn watch(&self, member: usize) {
-        self.receiver().watch(member);
+    fn rung(&self) -> &'static Bell {
+        self.receiver().core().bell()
     }
 }
 
@@ -62,8 +69,8 @@ impl<T: Message> sealed::Waitable for Consumer<T> {
         self.core().is_ready()
     }
 
-    fn watch(&self, member: usize) {
-        self.core().bell().watch(member);
+    fn rung(&self) -> &'static Bell {
+        self.core().bell()
     }
 }
 
@@ -74,8 +81,12 @@ impl<T: Message> sealed::Waitable for Rx<T> {
         self.is_ready()
     }
 
-    fn watch(&self, member: usize) {
-        self.watch(member);
+    fn rung(&self) -> &'static Bell {
+        self.bell()
+    }
+
+    fn ask(&self) {
+        self.ask();
     }
 }
 
@@ -86,8 +97,8 @@ impl<R: Message> sealed::Waitable for Process<R> {
         !self.is_alive()
     }
 
-    fn watch(&self, member: usize) {
-        self.member().news.watch(member);
+    fn rung(&self) -> &'static Bell {
+        &self.member().news
     }
 }
 
@@ -114,7 +125,20 @@ pub fn wait(items: &[&dyn Waitable], timeout: Option<Duration>) -> Vec<usize> {
     if family::join().is_err() {
         return Vec::new();
     }
-    let me = family::me();
-    let ask = || items.iter().for_each(|item| item.watch(me));
-    family::member(me).bell.wait_with(limit, ask, come).unwrap_or_default()
+    let (me, asked) = (family::me(), Cell::new(false));
+    let ask = || {
+        asked.set(true);
+        for item in items {
+            item.rung().watch(me);
+            item.ask();
+        }
+    };
+    let own = &family::member(me).bell;
+    let come = own.wait_with(limit, ask, come).unwrap_or_default();
+    if asked.get() {
+        items.iter().for_each(|item| item.rung().unwatch(me));
+        // Another thread of this process may watch the same: it asks anew.
+        own.ring_all();
+    }
+    come
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::LOOKS;
 use super::lane::{Lane, PRODUCER};
-use crate::multi::bell::Limit;
+use crate::multi::bell::{Bell, Limit};
 use crate::multi::error::GetError;
 use crate::multi::message::Message;
 use crate::multi::queue::Shutdown;
@@ -112,14 +112,13 @@ impl<T: Message> Rx<T> {
         !self.is_empty() || self.lane.head.is_over()
     }
 
-    /// Has that member's bell rung when that may have changed.
-    pub(in crate::multi) fn watch(&self, member: usize) {
-        self.lane.head.filled.0.watch(member);
-        self.ask();
+    /// Rung when that may have changed, if one has [asked](Self::ask).
+    pub(in crate::multi) fn bell(&self) -> &'static Bell {
+        &self.lane.head.filled.0
     }
 
     /// Asks for the bell at the next value. Then one must look once more.
-    fn ask(&self) {
+    pub(in crate::multi) fn ask(&self) {
         self.cursor.sleep_until(1);
         self.lane.fences.before_sleep();
     }
