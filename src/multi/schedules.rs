@@ -40,7 +40,7 @@ fn a_lock_is_held_by_one() {
                     alone::be(number);
                     let mut guard = held(mutex.lock());
                     let before = *guard;
-                    explore::step();
+                    let _ = explore::step();
                     *guard = before + 1;
                     *added.lock().unwrap() += 1;
                     drop(guard);
@@ -69,7 +69,7 @@ fn permits_come_back() {
                     alone::be(number);
                     let permit = semaphore.acquire();
                     inside.lock().unwrap().push(number);
-                    explore::step();
+                    let _ = explore::step();
                     assert_eq!(*inside.lock().unwrap(), [number], "one permit, one inside");
                     inside.lock().unwrap().clear();
                     drop(permit);

@@ -8,6 +8,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -94,6 +95,8 @@ struct Over;
 
 thread_local! {
     static SELF: RefCell<Option<(Arc<Run>, usize)>> = const { RefCell::new(None) };
+    /// The words of who is out of the run, as far as it has used them.
+    static DREAM: RefCell<HashMap<usize, u64>> = RefCell::new(HashMap::new());
 }
 
 /// Runs what `scene` sets up, in each schedule in which at most `preemptions` threads are cut short. With a burial the first thread dies
@@ -102,6 +105,9 @@ thread_local! {
 /// # Panics
 /// With the schedule, if one fails.
 pub(crate) fn all(preemptions: usize, scene: impl Fn(&mut Threads)) -> usize {
+    // Scenes may have more in common than the schedule knows of: the pages of a family's members, say.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut path = Vec::new();
     for count in 1.. {
         let mut threads = Threads::default();
@@ -167,10 +173,18 @@ fn words(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
+/// Whether what a thread does still counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Alive,
+    /// It was killed, or the run has failed: it unwinds, and what its destructors do must not touch what others have made meanwhile.
+    Over,
+}
+
 /// A step of this thread follows: others may come before it, or it may never come.
 #[inline]
-pub(crate) fn step() {
-    with(|run, me| {
+pub(crate) fn step() -> Life {
+    let explored = with(|run, me| {
         let mut state = run.lock();
         state.steps += 1;
         if state.steps > ENDLESS {
@@ -178,6 +192,17 @@ pub(crate) fn step() {
         }
         run.go_on(state, me, Doing::Ready);
     });
+    if explored && std::thread::panicking() { Life::Over } else { Life::Alive }
+}
+
+/// An operation on the word at `address` in the private copy of who is out of the run; the value before.
+pub(super) fn dream(address: usize, real: impl FnOnce() -> u64, change: impl FnOnce(u64) -> u64) -> u64 {
+    DREAM.with_borrow_mut(|words| {
+        let word = words.entry(address).or_insert_with(real);
+        let found = *word;
+        *word = change(found);
+        found
+    })
 }
 
 /// As futex(2) FUTEX_WAIT, without a time. False: not explored.
@@ -386,7 +411,7 @@ mod tests {
                 let log = Arc::clone(&log);
                 threads.thread(move || {
                     for _ in 0..3 {
-                        step();
+                        let _ = step();
                         log.lock().unwrap().push(name);
                     }
                 });
