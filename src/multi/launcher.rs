@@ -38,7 +38,7 @@ const SOON_NS: u64 = 1_000_000_000;
 const REQUESTS: u64 = 0;
 /// There is no such process, or it was never known.
 const GONE: [Option<i32>; 2] = [Some(3), Some(22)];
-/// How often those are looked at that no descriptor is free for.
+/// How often those are looked at that no descriptor is free for, and those started that no process is free for.
 const GLANCE: Duration = Duration::from_millis(10);
 
 /// What is known of the workers that had a place one after another.
@@ -59,6 +59,8 @@ struct Launcher<'l> {
     watched: Vec<Option<PidFd>>,
     /// Places whose processes no descriptor was free for: they are glanced at.
     unseen: Vec<usize>,
+    /// Places of pools' workers that no process was to be had for: it is tried again.
+    unborn: Vec<usize>,
     /// Given up for the moment of a glance.
     spare: Option<OwnedFd>,
     /// By place, what is known of a pool's workers there.
@@ -75,6 +77,7 @@ pub(super) fn run(requests: &Channel) -> i32 {
             epoll,
             watched: (0..MEMBERS).map(|_| None).collect(),
             unseen: Vec::new(),
+            unborn: Vec::new(),
             spare: Some(spare(requests)?),
             lives: vec![Life::default(); MEMBERS],
             outlived: vec![false; MEMBERS],
@@ -120,12 +123,20 @@ impl Launcher<'_> {
     fn serve(&mut self) -> io::Result<()> {
         while self.watched.iter().any(Option::is_some) || !self.unseen.is_empty() {
             let mut tokens = Vec::new();
-            let time = (!self.unseen.is_empty()).then_some(GLANCE);
+            let time = (!self.unseen.is_empty() || !self.unborn.is_empty()).then_some(GLANCE);
             self.epoll.wait(time, |token| tokens.push(token))?;
             // Requests first: who is asked to be watched may have ended already.
             self.take_requests();
             for token in tokens.into_iter().filter(|token| *token != REQUESTS) {
                 self.ended(usize::try_from(token).unwrap_or(0));
+            }
+            for place in std::mem::take(&mut self.unborn) {
+                // Its pool may have gone meanwhile.
+                let member = family::member(place);
+                if member.is(REVIVE) && member.state() == State::Ended {
+                    self.start(place);
+                    self.note_unborn(place, member);
+                }
             }
             for place in std::mem::take(&mut self.unseen) {
                 let has_ended = |pidfd: &PidFd| pidfd.wait(Some(Duration::ZERO)).unwrap_or(false);
@@ -253,7 +264,15 @@ impl Launcher<'_> {
         }
         member.revive();
         self.start(place);
+        self.note_unborn(place, member);
         true
+    }
+
+    fn note_unborn(&mut self, place: usize, member: &Member) {
+        // Else whoever has given it a task would wait for ever.
+        if member.is(REVIVE) && member.state() == State::Ended {
+            self.unborn.push(place);
+        }
     }
 
     /// Those that were started by the process there.

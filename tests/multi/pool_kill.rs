@@ -7,6 +7,7 @@ use pinring::multi::{Pool, Retry, TaskError, exit, task_attempt};
 
 use crate::Case;
 use crate::pool::square;
+use crate::process::launcher;
 
 pub(crate) const CASES: &[Case] = &[
     ("a_killed_worker_fails_its_task_only", killed_worker),
@@ -16,6 +17,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_map_of_a_pool_that_tries_again_loses_no_value", map_tried_again),
     ("a_map_goes_on_when_workers_die", map_and_deaths),
     ("an_init_that_fails_breaks_the_pool", broken),
+    ("a_worker_comes_again_once_the_system_has_a_process_for_it", no_process_free),
 ];
 
 const MS: Duration = Duration::from_millis(1);
@@ -137,4 +139,32 @@ fn broken() {
     let pool = Pool::builder().processes(2).init(|_| Err("there is no table".into())).build().unwrap();
     assert_eq!(pool.apply(square, 5), Err(TaskError::Broken));
     assert_eq!(pool.apply(square, 5), Err(TaskError::Broken));
+}
+
+/// The launcher may have so many processes, as far as it is asked.
+fn limit_processes(most: u64, ever: u64) {
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: ever };
+    // SAFETY: the limit outlives the call, and nothing is to be written.
+    let result =
+        unsafe { libc::prlimit(launcher().as_raw(), libc::RLIMIT_NPROC, &raw const limit, std::ptr::null_mut()) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
+
+fn no_process_free() {
+    if nix::unistd::getuid().is_root() {
+        // Root has no limit.
+        nix::unistd::setgid(65534.into()).unwrap();
+        nix::unistd::setuid(65534.into()).unwrap();
+        nix::sys::prctl::set_dumpable(true).unwrap();
+    }
+    let (most, ever) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NPROC).unwrap();
+    let pool = Pool::with_processes(1).unwrap();
+    let before = pool.workers()[0].pid;
+    limit_processes(0, ever);
+    assert!(matches!(pool.apply(|()| -> i32 { std::process::abort() }, ()), Err(TaskError::WorkerDied { .. })));
+    let result = pool.apply_async(square, 6).unwrap();
+    let result = result.get_timeout(100 * MS).expect_err("there is no worker");
+    limit_processes(most, ever);
+    assert_eq!(result.get(), Ok(36));
+    assert_ne!(pool.workers()[0].pid, before);
 }

@@ -472,7 +472,7 @@ fn killed_during_a_start() {
 }
 
 /// Pid of the launcher.
-fn launcher() -> nix::unistd::Pid {
+pub(crate) fn launcher() -> nix::unistd::Pid {
     let own = format!(" {} ", std::process::id());
     let launcher = || {
         std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
