@@ -32,12 +32,13 @@ pub(super) fn family() {
 }
 
 #[cfg(not(miri))]
-pub(super) use explored::{be, be_first, more_preemptions, place};
+pub(super) use explored::{be, be_first, explore, place};
 
 /// For explorations.
 #[cfg(not(miri))]
 mod explored {
     use crate::multi::family;
+    use crate::prim::explore::{self, Threads};
 
     /// The place of the member of this number.
     pub(in crate::multi) fn place(number: usize) -> usize {
@@ -54,8 +55,10 @@ mod explored {
         family::become_member(family::MAIN);
     }
 
-    /// How many more threads than usual are cut short in an exploration.
-    pub(in crate::multi) fn more_preemptions() -> usize {
-        std::env::var("PINRING_EXPLORE").ok().and_then(|more| more.parse().ok()).unwrap_or(0)
+    /// All schedules of a scene, with so many threads cut short; `PINRING_EXPLORE` more of them are.
+    pub(in crate::multi) fn explore(preemptions: usize, scene: impl Fn(&mut Threads)) {
+        super::family();
+        let more: usize = std::env::var("PINRING_EXPLORE").ok().and_then(|more| more.parse().ok()).unwrap_or(0);
+        println!("{} schedules", explore::all(preemptions + more, scene));
     }
 }

@@ -227,7 +227,7 @@ impl<T: Pod> Passed for Array<T> {
         Some(Self { handle, words, room })
     }
 }
-passed_in_messages!(Array<T>);
+passed_in_messages!(Array<T: Pod>);
 
 /// A part of an [`Array`] that no other part overlaps, so it needs no lock. The whole is locked until the last part is gone.
 ///

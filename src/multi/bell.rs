@@ -109,21 +109,13 @@ impl Bell {
     /// Asks that member's own bell to be rung with the next ring, and perhaps with others until [`Self::unwatch`]. Then one must look once
     /// more.
     pub(super) fn watch(&self, member: usize) {
-        let (word, bit) = (&self.watchers[member / 64], 1 << (member % 64));
-        let mut bits = word.get();
-        while let Err(found) = word.replace(bits, bits | bit) {
-            bits = found;
-        }
+        self.watchers[member / 64].include(1 << (member % 64));
         self.announce();
     }
 
     /// Ends that, for all threads of the member.
     pub(super) fn unwatch(&self, member: usize) {
-        let (word, bit) = (&self.watchers[member / 64], 1 << (member % 64));
-        let mut bits = word.get();
-        while let Err(found) = word.replace(bits, bits & !bit) {
-            bits = found;
-        }
+        self.watchers[member / 64].exclude(1 << (member % 64));
     }
 
     /// Says that somebody is about to sleep; what [`Self::sleep`] needs. Then one must look once more.
@@ -180,11 +172,11 @@ mod schedules {
     use std::sync::Arc;
 
     use super::*;
-    use crate::prim::explore;
+    use crate::multi::alone;
 
     #[test]
     fn no_ring_is_lost() {
-        let count = explore::all(2, |threads| {
+        alone::explore(2, |threads| {
             let (bell, count) = (Arc::new(Bell::default()), Arc::new(Word32::default()));
             for _ in 0..2 {
                 let (bell, count) = (Arc::clone(&bell), Arc::clone(&count));
@@ -201,6 +193,5 @@ mod schedules {
                 }
             });
         });
-        println!("{count} schedules");
     }
 }

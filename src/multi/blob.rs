@@ -123,7 +123,7 @@ impl<T: Pod> Passed for Blob<T> {
         room(handle.object()).map(|room| Self { handle, room })
     }
 }
-passed_in_messages!(Blob<T>);
+passed_in_messages!(Blob<T: Pod>);
 
 /// Large data that any number of processes have and none can change: made by [`Blob::share`]. A clone is another handle to the same; the
 /// memory is the system's again when the last is gone.
@@ -176,4 +176,4 @@ impl<T: Pod> Passed for SharedBlob<T> {
         room(handle.object()).map(|room| Self { handle, room })
     }
 }
-passed_in_messages!(SharedBlob<T>);
+passed_in_messages!(SharedBlob<T: Pod>);

@@ -73,10 +73,7 @@ impl Event {
 
     /// Unsets it.
     pub fn clear(&self) {
-        let mut word = self.flag.word.get();
-        while let Err(found) = self.flag.word.replace(word, word & !1) {
-            word = found;
-        }
+        self.flag.word.exclude(1);
     }
 
     /// Whether it is set.

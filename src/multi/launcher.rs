@@ -134,8 +134,7 @@ impl Launcher<'_> {
                 // Its pool may have gone meanwhile.
                 let member = family::member(place);
                 if member.is(REVIVE) && member.state() == State::Ended {
-                    self.start(place);
-                    self.note_unborn(place, member);
+                    self.start_worker(place);
                 }
             }
             for place in std::mem::take(&mut self.unseen) {
@@ -263,14 +262,14 @@ impl Launcher<'_> {
             return false;
         }
         member.revive();
-        self.start(place);
-        self.note_unborn(place, member);
+        self.start_worker(place);
         true
     }
 
-    fn note_unborn(&mut self, place: usize, member: &Member) {
-        // Else whoever has given it a task would wait for ever.
-        if member.is(REVIVE) && member.state() == State::Ended {
+    /// Starts a pool's worker, or tries again in a while: else whoever has given it a task would wait for ever.
+    fn start_worker(&mut self, place: usize) {
+        self.start(place);
+        if family::member(place).state() == State::Ended {
             self.unborn.push(place);
         }
     }

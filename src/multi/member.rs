@@ -188,17 +188,11 @@ impl Member {
     }
 
     pub(super) fn set_flag(&self, flag: u32) {
-        let mut flags = self.flags.get();
-        while let Err(found) = self.flags.replace(flags, flags | flag) {
-            flags = found;
-        }
+        self.flags.include(flag);
     }
 
     pub(super) fn clear_flag(&self, flag: u32) {
-        let mut flags = self.flags.get();
-        while let Err(found) = self.flags.replace(flags, flags & !flag) {
-            flags = found;
-        }
+        self.flags.exclude(flag);
     }
 
     /// It holds what it is to hold: it may begin.

@@ -195,7 +195,7 @@ impl<T: Pod> Passed for Mutex<T> {
         Some(Self { handle, words, room })
     }
 }
-passed_in_messages!(Mutex<T>);
+passed_in_messages!(Mutex<T: Pod>);
 
 /// A lock, held: the way to what it guards. Its end gives the lock back.
 ///

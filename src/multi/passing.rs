@@ -41,8 +41,8 @@ pub(super) trait Passed: Sized {
 
 /// Makes something that is [`Passed`] a message.
 macro_rules! passed_in_messages {
-    ($name:ident $(<$T:ident>)?) => {
-        impl $(<$T: $crate::multi::plain::Pod>)? $crate::multi::message::Message for $name $(<$T>)? {
+    ($name:ident $(<$T:ident: $bound:path>)?) => {
+        impl $(<$T: $bound>)? $crate::multi::message::Message for $name $(<$T>)? {
             const SLOT: usize = $crate::multi::passing::SLOT;
 
             fn encode(

@@ -4,7 +4,7 @@
 use std::num::NonZero;
 use std::sync::{Arc, Mutex as StdMutex};
 
-use super::alone;
+use super::alone::{self, explore};
 use super::arena::Kind;
 use super::object::Object;
 use super::passing::Passed;
@@ -12,16 +12,10 @@ use super::{
     Barrier, BarrierError, Receiver, RecvError, ReentrantMutex, ReentrantMutexGuard, Sender, Waitable, pipe, wait,
 };
 use super::{barrier, family, mutex, sweep};
-use crate::prim::explore::{self, Threads};
+use crate::prim::explore::step;
 
 /// The pid of the member that is killed.
 const PID: u32 = 7;
-
-/// All schedules of a scene, with so many threads cut short; `PINRING_EXPLORE` more of them are.
-fn explore(preemptions: usize, scene: impl Fn(&mut Threads)) {
-    alone::family();
-    println!("{} schedules", explore::all(preemptions + alone::more_preemptions(), scene));
-}
 
 /// A lock that was taken, whether or not somebody died under it.
 fn held(lock: &ReentrantMutex<u64>) -> ReentrantMutexGuard<'_, u64> {
@@ -81,7 +75,7 @@ fn a_reentrant_lock_is_held_by_one() {
                     alone::be(place);
                     let outer = held(&mutex);
                     let before = outer.get();
-                    let _ = explore::step();
+                    let _ = step();
                     assert_eq!(number(&mutex, 1), before + 1);
                     *added.lock().unwrap() += 1;
                     drop(outer);

@@ -133,7 +133,7 @@ impl<T: Pod> Passed for ReentrantMutex<T> {
         Some(Self { handle, words, room })
     }
 }
-passed_in_messages!(ReentrantMutex<T>);
+passed_in_messages!(ReentrantMutex<T: Pod>);
 
 /// A reentrant lock, held once more. Its end gives that back.
 ///

@@ -4,7 +4,7 @@
 use std::num::NonZero;
 use std::sync::{Arc, Mutex as StdMutex};
 
-use super::alone;
+use super::alone::{self, explore};
 use super::arena::Kind;
 use super::error::LockResult;
 use super::mutex::bereave;
@@ -15,13 +15,7 @@ use super::waiting::Waiting;
 use super::{Array, ArrayPart, Barrier, Blob, Condvar, Event, Mutex, MutexGuard, Semaphore, SharedBlob, queue};
 use super::{family, sweep};
 use crate::prim::Ordering;
-use crate::prim::explore::{self, Threads};
-
-/// All schedules of a scene, with so many threads cut short; `PINRING_EXPLORE` more of them are.
-fn explore(preemptions: usize, scene: impl Fn(&mut Threads)) {
-    alone::family();
-    println!("{} schedules", explore::all(preemptions + alone::more_preemptions(), scene));
-}
+use crate::prim::explore::step;
 
 /// A lock that was taken, whether or not somebody died under it.
 fn held<'a>(lock: LockResult<MutexGuard<'a, u64>>) -> MutexGuard<'a, u64> {
@@ -40,7 +34,7 @@ fn a_lock_is_held_by_one() {
                     alone::be(number);
                     let mut guard = held(mutex.lock());
                     let before = *guard;
-                    let _ = explore::step();
+                    let _ = step();
                     *guard = before + 1;
                     *added.lock().unwrap() += 1;
                     drop(guard);
@@ -69,7 +63,7 @@ fn permits_come_back() {
                     alone::be(number);
                     let permit = semaphore.acquire();
                     inside.lock().unwrap().push(number);
-                    let _ = explore::step();
+                    let _ = step();
                     assert_eq!(*inside.lock().unwrap(), [number], "one permit, one inside");
                     inside.lock().unwrap().clear();
                     drop(permit);

@@ -327,4 +327,4 @@ impl<T: Pod> Passed for Value<T> {
         Some(Self { head: object.body(), narrow, copies: Room::of(object, size_of::<Head>(), len), handle })
     }
 }
-passed_in_messages!(Value<T>);
+passed_in_messages!(Value<T: Pod>);

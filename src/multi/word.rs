@@ -54,6 +54,20 @@ macro_rules! operations {
                 self.0.fetch_sub(value, Ordering::SeqCst)
             }
 
+            /// Sets these bits; the value before.
+            #[allow(dead_code, reason = "one of the two widths may not need it")]
+            pub(super) fn include(&self, bits: $number) -> $number {
+                // ORDER(multi.word): SeqCst, see the module.
+                self.0.fetch_or(bits, Ordering::SeqCst)
+            }
+
+            /// Clears these bits; the value before.
+            #[allow(dead_code, reason = "one of the two widths may not need it")]
+            pub(super) fn exclude(&self, bits: $number) -> $number {
+                // ORDER(multi.word): SeqCst, see the module.
+                self.0.fetch_and(!bits, Ordering::SeqCst)
+            }
+
             /// Raises it to `value` at least.
             #[allow(dead_code, reason = "one of the two widths may not need it")]
             pub(super) fn raise(&self, value: $number) {

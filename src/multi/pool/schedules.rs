@@ -4,16 +4,9 @@
 use super::cells::{Cells, Phase, TaskId};
 use super::sheet::Sheet;
 use super::worker::{Answer, run_task};
-use crate::multi::alone;
+use crate::multi::alone::{self, explore};
 use crate::multi::bell::Limit;
 use crate::multi::object::Handle;
-use crate::prim::explore::{self, Threads};
-
-/// All schedules of a scene, with so many threads cut short; `PINRING_EXPLORE` more of them are.
-fn explore(preemptions: usize, scene: impl Fn(&mut Threads)) {
-    alone::family();
-    println!("{} schedules", explore::all(preemptions + alone::more_preemptions(), scene));
-}
 
 /// A pool with one task, whose argument is 3.
 struct Scene {

@@ -245,10 +245,7 @@ pub(in crate::multi) fn role_is_gone(object: Object, pid: u32) {
     for (role, bit, place) in [(PRODUCER, NO_PRODUCER, 0), (CONSUMER, NO_CONSUMER, 1)] {
         if object.holders(role) == 0 && head.gone.get() & bit == 0 {
             head.dead[place].set(pid);
-            let mut gone = head.gone.get();
-            while let Err(found) = head.gone.replace(gone, gone | bit) {
-                gone = found;
-            }
+            head.gone.include(bit);
         }
     }
     Slots::of(object).ring_all();

@@ -330,6 +330,17 @@ impl<T: Message> Drop for Consumer<T> {
     }
 }
 
+/// What comes next in an iteration by `get`: it ends with the queue, and passes over what cannot be read.
+pub(super) fn next<T>(mut get: impl FnMut() -> Result<T, GetError>) -> Option<T> {
+    loop {
+        match get() {
+            Ok(value) => return Some(value),
+            Err(GetError::Decode(error)) => log::warn!("a value of a queue is passed over: {error}"),
+            Err(_) => return None,
+        }
+    }
+}
+
 /// The values of a queue, until there will be none: [`Consumer::iter`].
 #[derive(Debug)]
 pub struct Iter<'c, T: Message>(&'c Consumer<T>);
@@ -338,13 +349,7 @@ impl<T: Message> Iterator for Iter<'_, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        loop {
-            match self.0.get() {
-                Ok(value) => return Some(value),
-                Err(GetError::Decode(error)) => log::warn!("a value of a queue is passed over: {error}"),
-                Err(_) => return None,
-            }
-        }
+        next(|| self.0.get())
     }
 }
 

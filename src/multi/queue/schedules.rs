@@ -10,7 +10,7 @@ use super::super::object::{Handle, bequeath};
 use super::super::sweep::sweep_block;
 use super::core::{CONSUMER, Core, PRODUCER, bereave};
 use super::{Consumer, Producer, queue};
-use crate::prim::explore::{self, Threads};
+use crate::prim::explore::Threads;
 
 /// Values, as the processes themselves know of them.
 type Log = Arc<Mutex<Vec<u64>>>;
@@ -30,7 +30,6 @@ struct Scene {
 
 impl Scene {
     fn new(capacity: usize) -> Self {
-        alone::family();
         let (producer, consumer) = queue(capacity).unwrap();
         Self {
             producer: Arc::new(producer),
@@ -134,14 +133,13 @@ impl Scene {
     }
 }
 
-/// All schedules of these, with so many threads cut short; `PINRING_EXPLORE` more of them are.
+/// As [`alone::explore`], with a queue, and checked.
 fn explore(preemptions: usize, capacity: usize, scene: impl Fn(&Scene, &mut Threads)) {
-    let count = explore::all(preemptions + alone::more_preemptions(), |threads| {
+    alone::explore(preemptions, |threads| {
         let made = Scene::new(capacity);
         scene(&made, threads);
         threads.verdict(made.check());
     });
-    println!("{count} schedules");
 }
 
 fn so_many(count: usize) -> impl Fn(&[u64]) -> bool + Send + 'static {
@@ -231,8 +229,7 @@ fn a_consumer_that_is_killed_with_a_lease() {
 #[test]
 fn the_end_comes_when_all_producers_have_gone() {
     for mortal in [false, true] {
-        alone::family();
-        let count = explore::all(usize::from(!mortal), |threads| {
+        alone::explore(usize::from(!mortal), |threads| {
             alone::be(0);
             let (producer, consumer) = queue::<u64>(2).unwrap();
             let object = consumer.core().handle().object();
@@ -264,6 +261,5 @@ fn the_end_comes_when_all_producers_have_gone() {
             });
             alone::be_first();
         });
-        println!("{count} schedules");
     }
 }

@@ -119,7 +119,7 @@ impl<T: Message> Lane<T> {
 
     /// The producer goes. What the consumer has left, if it went before, goes with it: a value may hold something that is shared.
     pub(super) fn producer_goes(&self) {
-        if self.is_last(PRODUCER) && self.head.mark(NO_PRODUCER) & NO_CONSUMER != 0 {
+        if self.is_last(PRODUCER) && self.head.state.include(NO_PRODUCER) & NO_CONSUMER != 0 {
             self.drop_values(&mut ConsumerCursor::attach(&self.head.words, self.capacity()));
         }
     }
@@ -128,7 +128,7 @@ impl<T: Message> Lane<T> {
     pub(super) fn consumer_goes(&self, cursor: &mut ConsumerCursor<&'static LaneWords>) {
         if self.is_last(CONSUMER) {
             self.drop_values(cursor);
-            if self.head.mark(NO_CONSUMER) & NO_PRODUCER != 0 {
+            if self.head.state.include(NO_CONSUMER) & NO_PRODUCER != 0 {
                 self.drop_values(cursor);
             }
         }
@@ -153,15 +153,6 @@ impl<T: Message> Lane<T> {
 }
 
 impl Head {
-    /// The state before.
-    fn mark(&self, bits: u32) -> u32 {
-        let mut state = self.state.get();
-        while let Err(found) = self.state.replace(state, state | bits) {
-            state = found;
-        }
-        state
-    }
-
     /// Nobody gets any more.
     #[inline]
     pub(super) fn is_shut(&self) -> bool {
@@ -180,7 +171,7 @@ impl Head {
     }
 
     pub(super) fn shut(&self, how: Shutdown) {
-        self.mark(if how == Shutdown::Drain { DRAIN } else { IMMEDIATE });
+        self.state.include(if how == Shutdown::Drain { DRAIN } else { IMMEDIATE });
         self.ring_all();
     }
 
@@ -201,7 +192,7 @@ pub(in crate::multi) fn role_is_gone(object: Object, pid: u32) {
     for (place, (role, bit)) in [(PRODUCER, NO_PRODUCER), (CONSUMER, NO_CONSUMER)].into_iter().enumerate() {
         if object.holders(role) == 0 && head.state.get() & bit == 0 {
             head.dead[place].set(pid);
-            head.mark(bit);
+            head.state.include(bit);
         }
     }
     head.ring_all();

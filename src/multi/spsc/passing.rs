@@ -3,10 +3,9 @@
 use super::lane::{CONSUMER, Lane, PRODUCER};
 use super::{Rx, Tx};
 use crate::multi::arena::Kind;
-use crate::multi::error::{DecodeError, TooLarge};
-use crate::multi::message::{Message, Reader, Writer};
+use crate::multi::message::Message;
 use crate::multi::object::{Handle, Role};
-use crate::multi::passing::{self, Passed};
+use crate::multi::passing::{Passed, passed_in_messages};
 
 macro_rules! ends {
     ($($end:ident $role:ident),*) => { $(
@@ -23,21 +22,7 @@ macro_rules! ends {
             }
         }
 
-        impl<T: Message> Message for $end<T> {
-            const SLOT: usize = passing::SLOT;
-
-            fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
-                self.write(out)
-            }
-
-            fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-                Self::read(from)
-            }
-
-            fn sent(&self, _: passing::Sending) {
-                self.handle().object().send_off(Self::ROLE);
-            }
-        }
+        passed_in_messages!($end<T: Message>);
     )* };
 }
 ends!(Tx PRODUCER, Rx CONSUMER);

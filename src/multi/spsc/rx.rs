@@ -7,7 +7,7 @@ use super::lane::{Lane, PRODUCER};
 use crate::multi::bell::{Bell, Limit};
 use crate::multi::error::GetError;
 use crate::multi::message::Message;
-use crate::multi::queue::Shutdown;
+use crate::multi::queue::{self, Shutdown};
 use crate::prim::{Ordering, spin_loop};
 use crate::ring::{ConsumerCursor, LaneWords, slots_ahead};
 
@@ -193,13 +193,7 @@ impl<T: Message> Iterator for Iter<'_, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        loop {
-            match self.0.get() {
-                Ok(value) => return Some(value),
-                Err(GetError::Decode(error)) => log::warn!("a value of a queue is passed over: {error}"),
-                Err(_) => return None,
-            }
-        }
+        queue::next(|| self.0.get())
     }
 }
 

@@ -7,11 +7,10 @@ use super::{Rx, Tx, queue};
 use crate::multi::arena::Kind;
 use crate::multi::object::{Handle, Object, bequeath};
 use crate::multi::{alone, family, sweep};
-use crate::prim::explore::{self, Threads};
+use crate::prim::explore::Threads;
 
 /// A queue whose producer is with process 0 and whose consumer with process 1.
 fn ends(capacity: usize) -> (Tx<u64>, Rx<u64>, Object) {
-    alone::family();
     alone::be(0);
     let (tx, rx) = queue(capacity).unwrap();
     let object = tx.lane().handle.object();
@@ -53,11 +52,10 @@ fn getter(mut rx: Rx<u64>) -> (impl FnOnce() + Send + 'static, Values) {
 }
 
 fn explore(preemptions: usize, capacity: usize, scene: impl Fn(&mut Threads, Tx<u64>, Rx<u64>, Object)) {
-    let count = explore::all(preemptions + alone::more_preemptions(), |threads| {
+    alone::explore(preemptions, |threads| {
         let (tx, rx, object) = ends(capacity);
         scene(threads, tx, rx, object);
     });
-    println!("{count} schedules");
 }
 
 /// What the launcher does when process 0 or 1 has died.
