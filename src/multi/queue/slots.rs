@@ -394,7 +394,7 @@ impl Claim {
 
     /// The place's bytes, to be filled.
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the place is claimed by this, so nobody else touches its bytes, and `claim` has checked that they lie in the arena.
+        // SAFETY: the place is claimed by this, so nobody else touches its bytes, and `Slots::of` has checked that they lie in the arena.
         unsafe { std::slice::from_raw_parts_mut(self.bytes.as_ptr(), self.size) }
     }
 
