@@ -72,6 +72,9 @@ unsafe impl Words for Place {}
 /// Where the first place is.
 const FIRST: usize = BODY + size_of::<Head>().next_multiple_of(128);
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// The places of one queue, as this process sees them.
 #[derive(Clone, Copy)]
 pub(super) struct Slots {
@@ -102,9 +105,12 @@ pub(super) struct Claim {
 // SAFETY: a claim is held by one owner, and its bytes belong to no thread.
 unsafe impl Send for Claim {}
 
-/// Bytes from place to place: whole cache lines, so that who fills one does not take the line of who empties its neighbour.
+/// Bytes from place to place: at least a cache line, so that who fills one does not take the line of who empties its neighbour. Larger
+/// ones share a line with each neighbour, and no more, until a third line more or less is little (measured: with 56 to 96 bytes a value
+/// 1.1 to 1.8 x as fast as with two lines each; with 8 bytes a line each is 1.6 x as fast as less).
 fn stride(size: usize) -> usize {
-    (size_of::<Place>() + size).next_multiple_of(64)
+    let bytes = (size_of::<Place>() + size).max(LINE);
+    bytes.next_multiple_of(if bytes < 2 * LINE { size_of::<Place>() } else { LINE })
 }
 
 impl Slots {
@@ -329,7 +335,7 @@ impl Slots {
     pub(super) fn finish(&self, claim: &Claim) {
         claim.store(State { lap: claim.lap + 1, phase: Phase::Free, owner: 0 });
         self.head.emptied.ring(1);
-        self.head.done.ring_all();
+        self.head.done.ring_fenced(u32::MAX);
         self.tell_if_over();
     }
 
@@ -388,8 +394,8 @@ fn owner() -> u8 {
 
 impl Claim {
     fn store(&self, state: State) {
-        // ORDER(multi.queue.place): SeqCst; Release for the value, and before the look at who sleeps, which follows.
-        self.place.state.swap(state.pack(), Ordering::SeqCst);
+        // ORDER(multi.queue.place): Release; with the Acquire of who takes the place next. The look at who sleeps has a fence of its own.
+        self.place.state.store(state.pack(), Ordering::Release);
     }
 
     /// The place's bytes, to be filled.
