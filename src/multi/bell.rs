@@ -13,20 +13,14 @@ use crate::prim::{Ordering, fence, spin_loop};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::futex;
 
-/// How long it is looked for what is waited for before sleeping: about what a sleep and a wake-up cost.
+/// How long it is looked for what is waited for before sleeping, at least: about what a sleep and a wake-up cost.
 const SPIN_NS: u64 = 20_000;
+/// How often, at least: who does it may be running on this core most of that time.
+const LOOKS: u32 = 40;
 /// So many of the looks come after a few pauses of the processor. Before the others the core is yielded: with more processes than cores
 /// that made a queue three times as fast, and where nobody else is to run it costs about as much as the pauses.
-const LOOKS: u32 = 5;
+const PAUSED_LOOKS: u32 = 5;
 const PAUSES: u32 = 8;
-
-fn spin_ns() -> u64 {
-    #[cfg(all(test, not(miri)))]
-    if crate::prim::explore::is_on() {
-        return 0;
-    }
-    SPIN_NS
-}
 
 /// Longest piece of a wait.
 const SLICE: Duration = Duration::from_millis(200);
@@ -146,6 +140,26 @@ impl Bell {
         let _ = futex::wait(self.rings.futex(), announced, time);
     }
 
+    fn spin<T>(look: &mut impl FnMut() -> Option<T>) -> Option<T> {
+        #[cfg(all(test, not(miri)))]
+        if crate::prim::explore::is_on() {
+            return None;
+        }
+        let (since, mut looks) = (monotonic_ns(), 0);
+        while looks < LOOKS || monotonic_ns() - since < SPIN_NS {
+            looks += 1;
+            if looks <= PAUSED_LOOKS {
+                (0..PAUSES).for_each(|_| spin_loop());
+            } else {
+                yield_now();
+            }
+            if let Some(found) = look() {
+                return Some(found);
+            }
+        }
+        None
+    }
+
     /// Waits until `look` finds something: looks for a little while, then sleeps between looks. `None`: the time is over.
     pub(super) fn wait<T>(&self, limit: Limit, look: impl FnMut() -> Option<T>) -> Option<T> {
         self.wait_with(limit, || {}, look)
@@ -156,19 +170,8 @@ impl Bell {
         if let Some(found) = look() {
             return Some(found);
         }
-        let since = monotonic_ns();
-        let mut looks = 0;
-        while monotonic_ns() - since < spin_ns() {
-            if looks < LOOKS {
-                looks += 1;
-                (0..PAUSES).for_each(|_| spin_loop());
-            } else {
-                // What is waited for may be done by somebody who is to run on this core.
-                yield_now();
-            }
-            if let Some(found) = look() {
-                return Some(found);
-            }
+        if let Some(found) = Self::spin(&mut look) {
+            return Some(found);
         }
         loop {
             let announced = self.announce();

@@ -21,7 +21,7 @@ use crate::multi::bell::Bell;
 use crate::multi::family;
 use crate::multi::object::{BODY, Object};
 use crate::multi::word::Word32;
-use crate::prim::{AtomicU64, CachePadded, Ordering};
+use crate::prim::{AtomicU32, AtomicU64, CachePadded, Ordering};
 
 /// Bits of [`Head::gone`].
 pub(super) const NO_PRODUCER: u32 = 1;
@@ -57,13 +57,13 @@ pub(super) struct Head {
 // SAFETY: words only.
 unsafe impl Words for Head {}
 
-/// First words of a place; its value follows.
+/// First words of a place; its value follows. The other words belong, as the value, to whoever has claimed the place by the first.
 #[repr(C)]
 struct Place {
     state: AtomicU64,
-    len: Word32,
+    len: AtomicU32,
     /// How often it was taken and not done with.
-    attempts: Word32,
+    attempts: AtomicU32,
 }
 
 // SAFETY: words only.
@@ -317,8 +317,9 @@ impl Slots {
 
     /// A value is there.
     pub(super) fn publish(&self, claim: &Claim, len: usize) {
-        claim.place.len.set(u32::try_from(len).unwrap_or(u32::MAX));
-        claim.place.attempts.set(0);
+        // ORDER(multi.queue.place): Relaxed, both; they are the value's, and what is stored next is its Release.
+        claim.place.len.store(u32::try_from(len).unwrap_or(u32::MAX), Ordering::Relaxed);
+        claim.place.attempts.store(0, Ordering::Relaxed);
         claim.store(State { lap: claim.lap, phase: Phase::Full, owner: 0 });
         self.head.filled.ring(1);
     }
@@ -348,7 +349,8 @@ impl Slots {
 
     /// A value is to be taken again.
     pub(super) fn give_back(&self, claim: &Claim) {
-        claim.place.attempts.add(1);
+        // ORDER(multi.queue.place): Relaxed; as in `publish`.
+        claim.place.attempts.fetch_add(1, Ordering::Relaxed);
         claim.store(State { lap: claim.lap, phase: Phase::Returned, owner: 0 });
         self.head.returned.add(1);
         self.head.filled.ring(1);
@@ -368,7 +370,8 @@ impl Slots {
                 _ => continue,
             };
             if usize::from(found.owner) == dead {
-                place.attempts.add(1);
+                // ORDER(multi.queue.place): Relaxed; the place is ours, as its owner is dead.
+                place.attempts.fetch_add(1, Ordering::Relaxed);
                 let new = State { lap: found.lap, phase, owner: 0 };
                 // ORDER(multi.queue.place): Release; the attempts are counted.
                 let _ = place.state.compare_exchange(word, new.pack(), Ordering::Release, Ordering::Relaxed);
@@ -406,13 +409,15 @@ impl Claim {
 
     /// The value's bytes.
     pub(super) fn bytes(&self) -> &[u8] {
-        let len = (self.place.len.get() as usize).min(self.size);
+        // ORDER(multi.queue.place): Relaxed; the Acquire was when it was taken.
+        let len = (self.place.len.load(Ordering::Relaxed) as usize).min(self.size);
         // SAFETY: as above; bytes of any content are bytes.
         unsafe { std::slice::from_raw_parts(self.bytes.as_ptr(), len) }
     }
 
     /// How often it was taken before.
     pub(super) fn attempts(&self) -> u32 {
-        self.place.attempts.get()
+        // ORDER(multi.queue.place): Relaxed; the Acquire was when it was taken.
+        self.place.attempts.load(Ordering::Relaxed)
     }
 }
