@@ -3,7 +3,7 @@
 
 use super::cells::{Cells, Phase, TaskId};
 use super::sheet::Sheet;
-use super::worker::{Answer, run_task};
+use super::worker::{Answer, Timekeeper, run_task};
 use crate::multi::alone::{self, explore};
 use crate::multi::bell::Limit;
 use crate::multi::object::Handle;
@@ -63,7 +63,7 @@ fn worker(number: usize, cells: Cells, task: TaskId) -> impl FnOnce() + Send + '
     move || {
         alone::be(number);
         if cells.lease(task) {
-            run_task(&cells, task, &mut call);
+            run_task(&cells, task, &mut Timekeeper::default(), &mut call);
         }
     }
 }
