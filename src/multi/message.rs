@@ -130,7 +130,7 @@ impl<'r> Reader<'r> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot go from one process to another",
     note = "numbers, arrays, `pod!` structs, tuples, Option and Result can; put anything that serde knows into `Serde<{Self}>`",
-    note = "work that never returns has the type `!`, which cannot: say another, as in `|| -> () {{ loop {{ .. }} }}`"
+    note = "work that never returns (`!`) says another type: `|| -> () {{ loop {{ .. }} }}`"
 )]
 pub trait Message: Sized + Send + 'static {
     /// Most bytes that a value takes, so that the places for them can be made beforehand.

@@ -21,7 +21,7 @@
 //! | `Value`, `Array` | [`Value`], [`Array`] | `update` and `fetch_add` lose nothing; parts of an array without a lock |
 //! | `shared_memory`, `ShareableList` | [`SharedMemory`], [`Blob`], [`SharedBlob`] | a name says whose it is: a dead one's is taken over, nobody else's is deleted |
 //! | `Pool` | [`Pool`] | one worker per physical core; a task whose worker died says so, or is [tried again](Retry) |
-//! | none (`pebble`'s `timeout`) | [`TaskBuilder::deadline`], [`MapBuilder::deadline`] | who is at it at the deadline is killed and replaced |
+//! | none (`pebble`'s `timeout`) | [`TaskBuilder::deadline`], [`IMap::deadline`], [`MapBuilder::deadline`] | who is at it at the deadline is killed and replaced |
 //! | `initializer=` with state | [`PoolBuilder::build_with`] | may capture, and keeps a value in each worker |
 //! | `AsyncResult`, `Future` | [`AsyncResult`] | can be cancelled; a callback harms nobody |
 //! | `Manager` | [`Manager`] | compare-and-exchange; what a dead client held is freed; values, not code, on the wire |
@@ -31,7 +31,7 @@
 //! # What goes from one process to another
 //!
 //! A [`Message`]: numbers, arrays, tuples, `Option`, `Result`, structs made by [`pod!`]; anything that serde can write in a [`Serde`]; the
-//! objects of this module themselves. Large data goes by handle, in a [`Blob`].
+//! objects of this module themselves, a [manager's proxies](Proxy) among them. Large data goes by handle, in a [`Blob`].
 //!
 //! # Who holds what
 //!

@@ -17,6 +17,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_task_that_nobody_waits_for_ends_at_its_deadline", nobody_waits),
     ("a_lock_tells_that_its_owner_was_ended_at_a_deadline", locked),
     ("a_map_that_is_not_done_in_time_ends_with_its_workers", map),
+    ("an_imap_ends_values_at_their_deadlines_and_goes_on", imap),
     ("a_pool_with_captures_ends_tasks_at_their_deadlines", typed),
 ];
 
@@ -150,6 +151,16 @@ fn map() {
     assert_eq!(pool.map(work, 10..200).unwrap(), all);
     // Who was not at it was not ended.
     eventually("they are replaced", || pool.workers().iter().map(|worker| worker.restarts).sum::<u32>() == 2);
+}
+
+fn imap() {
+    let pool = Pool::with_processes(1).unwrap();
+    let work = |n: u64| if n % 3 == 2 { sleep(3_600_000) } else { n };
+    let each: Vec<_> = pool.imap(work, 0..6).buffer(NonZeroUsize::MIN).deadline(1000 * MS).collect();
+    let late = || Err(TaskError::DeadlineExceeded);
+    assert_eq!(each, [Ok(0), Ok(1), late(), Ok(3), Ok(4), late()]);
+    let unordered = pool.imap_unordered(work, 2..4).buffer(NonZeroUsize::MIN).deadline(1000 * MS);
+    assert_eq!(unordered.collect::<Vec<_>>(), [(0, late()), (1, Ok(3))]);
 }
 
 fn typed() {

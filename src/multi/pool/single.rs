@@ -29,7 +29,7 @@ pub struct TaskBuilder<'p, A: Message, R: Message> {
     shared: &'p Arc<Shared>,
     shim: Shim,
     argument: A,
-    deadline: Option<Duration>,
+    pub(super) deadline: Option<Duration>,
     value: PhantomData<fn() -> R>,
 }
 
