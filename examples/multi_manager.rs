@@ -2,9 +2,7 @@
 //!
 //! `cargo run --example multi_manager`
 
-use pinring::multi::{Manager, ManagerError, RDict, RList, RLock};
-use pinring::process::{Identity, spawn};
-use pinring::sys::wait;
+use pinring::multi::{Manager, ManagerError, Process, RDict, RList, RLock};
 
 fn change(d: &RDict<String, i64>, l: &RList<i64>, lock: &RLock) -> Result<(), ManagerError> {
     d.insert("one".into(), 1)?;
@@ -25,10 +23,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (d, l, lock) = (manager.dict()?, manager.list()?, manager.lock()?);
     l.extend(0..10)?;
 
-    let child = spawn(Identity { name: "child", core: None, keep: &[] }, || i32::from(change(&d, &l, &lock).is_err()))?;
-    while wait::reap(child.pid)?.is_none() {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    let theirs = (d.clone(), l.clone());
+    let child = Process::spawn(move || change(&theirs.0, &theirs.1, &lock).is_ok())?;
+    assert!(child.join()?, "the child has changed both");
 
     println!("{:?}", d.to_map()?);
     println!("{:?}", l.to_vec()?);

@@ -6,6 +6,8 @@
 mod deaths;
 #[path = "multi_manager/limits.rs"]
 mod limits;
+#[path = "multi_manager/messages.rs"]
+mod messages;
 #[path = "multi_manager/silence.rs"]
 mod silence;
 mod support;
@@ -320,6 +322,11 @@ fn main() -> std::process::ExitCode {
             limits::silent_clients_do_not_hold_up_the_others,
             limits::more_connections_than_allowed_are_refused_and_the_others_go_on,
             limits::messages_of_16_mib_pass_and_too_long_ones_are_refused,
+            limits::many_small_items_at_a_time_are_refused,
+            messages::a_proxy_goes_in_messages_and_holds_its_object_where_it_arrives,
+            messages::a_proxy_that_has_come_in_a_message_keeps_its_object_when_the_sender_has_gone,
+            messages::a_proxy_of_what_is_no_more_is_an_error_where_it_arrives,
+            messages::what_a_child_has_captured_is_there_when_it_looks,
             silence::a_stopped_server_is_told_and_answers_the_right_one_when_it_goes_on,
             silence::a_wait_may_take_longer_than_the_server_may_be_silent,
             threads_of_a_client_ask_at_the_same_time,

@@ -38,6 +38,29 @@ impl Limit {
         Self(u64::try_from(time.as_nanos()).ok().and_then(|time| monotonic_ns().checked_add(time)))
     }
 
+    /// When CLOCK_MONOTONIC in ns is there; `None`: never.
+    pub(super) fn at(at_ns: Option<u64>) -> Self {
+        Self(at_ns)
+    }
+
+    /// CLOCK_MONOTONIC in ns when it is over; `None`: never.
+    pub(super) fn at_ns(self) -> Option<u64> {
+        self.0
+    }
+
+    /// The one of the two that is over first.
+    pub(super) fn or_sooner(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Some(one), Some(two)) => Self(Some(one.min(two))),
+            (one, two) => Self(one.or(two)),
+        }
+    }
+
+    /// Whether it is over.
+    pub(super) fn is_over(self) -> bool {
+        self.left().is_none()
+    }
+
     /// The same, in pieces, for who must look at something else now and then.
     pub(super) fn slices(self) -> impl Iterator<Item = Self> {
         std::iter::from_fn(move || {

@@ -155,7 +155,12 @@ fn live(place: usize, work: impl FnOnce(&mut Writer<'_>) -> Result<(), TooLarge>
     let worked = catch_unwind(AssertUnwindSafe(|| work(&mut out)));
     let (answer, len) = match &worked {
         Ok(Ok(())) => (Answer::Value, out.len()),
-        Ok(Err(too_large)) => (Answer::TooLarge, too_large.needed),
+        Ok(Err(too_large)) => {
+            let mut out = Writer::new(&mut bytes);
+            // There is room for that.
+            let _ = too_large.note(&mut out);
+            (Answer::TooLarge, out.len())
+        }
         Err(_) => {
             let mut out = Writer::new(&mut bytes);
             write_panic(&mut out);

@@ -2,15 +2,7 @@
 
 use std::io;
 
-/// A value needs more bytes than its place has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the value needs {needed} bytes and its place has {slot}")]
-pub struct TooLarge {
-    /// Bytes it needs.
-    pub needed: usize,
-    /// Bytes there are.
-    pub slot: usize,
-}
+pub use super::too_large::TooLarge;
 
 /// What was received cannot be a value of this type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,7 +99,7 @@ pub enum SpawnError {
     #[error("the launcher has ended (was it killed?); processes can be forked, but none can be launched")]
     LauncherGone,
     /// The argument does not fit.
-    #[error("the argument: {0}")]
+    #[error("the argument does not fit: {0}")]
     TooLarge(#[from] TooLarge),
     /// The system refused.
     #[error("cannot start a process: {0}; look at `ulimit -u`, `ulimit -n` and free memory")]
@@ -191,7 +183,7 @@ pub enum PutError<T> {
     #[error("nobody takes from the queue any more")]
     Closed(T),
     /// It does not fit.
-    #[error("{1}")]
+    #[error("the value does not fit: {1}")]
     TooLarge(T, TooLarge),
 }
 

@@ -91,6 +91,10 @@ impl Event {
         self.wait_until(Limit::after(time))
     }
 
+    pub(super) fn bell(&self) -> &'static Bell {
+        &self.flag.bell
+    }
+
     fn wait_until(&self, limit: Limit) -> bool {
         let before = self.flag.word.get() >> 1;
         let was_set = || {

@@ -126,10 +126,11 @@ impl<'r> Reader<'r> {
 ///
 /// A form of one's own ([`Writer`] shows one) is for data. The objects of this module, a [`Blob`](super::Blob) say, are messages by
 /// themselves and as parts of tuples, `Option` and `Result`: in a form of one's own they do not arrive, because nothing would keep it from
-/// giving one of them to two.
+/// giving one of them to two. So a struct of one's own that has such a part goes as a tuple of its parts.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot go from one process to another",
-    note = "numbers, arrays, `pod!` structs, tuples, Option and Result can; put anything that serde knows into `Serde<{Self}>`"
+    note = "numbers, arrays, `pod!` structs, tuples, Option and Result can; put anything that serde knows into `Serde<{Self}>`",
+    note = "work that never returns (`!`) says another type: `|| -> () {{ loop {{ .. }} }}`"
 )]
 pub trait Message: Sized + Send + 'static {
     /// Most bytes that a value takes, so that the places for them can be made beforehand.
@@ -208,8 +209,13 @@ impl<T: Serialize + DeserializeOwned + Send + 'static, const N: usize> Message f
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
         let start = out.at + 4;
         let room = out.bytes.len().saturating_sub(start).min(N);
-        let too_large = |needed| TooLarge { needed, slot: N };
-        let place = out.bytes.get_mut(start..start + room).ok_or(too_large(4))?;
+        let slot = out.bytes.len();
+        // Whether it is its own bound or that of the place that it comes to.
+        let too_large = |needed: usize| match needed > N {
+            true => TooLarge { needed, slot: N },
+            false => TooLarge { needed: start + needed, slot },
+        };
+        let place = out.bytes.get_mut(start..start + room).ok_or(TooLarge { needed: start, slot })?;
         let written = match postcard::to_slice(&self.0, place) {
             Ok(written) => written.len(),
             // It has to be counted.

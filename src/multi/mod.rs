@@ -9,7 +9,7 @@
 //! | `current_process`, `parent_process`, `active_children` | [`current_process`], [`parent_process`], [`active_children`] | |
 //! | `cpu_count` | [`cpu_count`], [`available_cores`] | the second knows affinity, cpuset and quota, and counts physical cores |
 //! | `Pipe` | [`pipe()`], [`duplex`] | typed; the end is seen without closing copies, and a peer that died is named |
-//! | `connection.wait` | [`wait()`] | |
+//! | `connection.wait` | [`wait()`] | also queues and events; for sockets poll(2), with [`Process::sentinel`]: see [`Waitable`] |
 //! | `Connection.send_bytes`, `Listener`, `Client` | [`BytesConn`], [`Listener`], [`connect`] | a handshake has a time limit; nothing is unpickled |
 //! | `Queue`, `SimpleQueue` | [`queue()`], [`Queue`] | `put` returns when the value is there: no thread, no `join_thread`, `empty` is true to its name; bounded |
 //! | `SimpleQueue` from one to one | [`spsc::queue`] | at the speed of a [ring](crate::ring): neither end can be cloned |
@@ -21,6 +21,7 @@
 //! | `Value`, `Array` | [`Value`], [`Array`] | `update` and `fetch_add` lose nothing; parts of an array without a lock |
 //! | `shared_memory`, `ShareableList` | [`SharedMemory`], [`Blob`], [`SharedBlob`] | a name says whose it is: a dead one's is taken over, nobody else's is deleted |
 //! | `Pool` | [`Pool`] | one worker per physical core; a task whose worker died says so, or is [tried again](Retry) |
+//! | none (`pebble`'s `timeout`) | [`TaskBuilder::deadline`], [`IMap::deadline`], [`MapBuilder::deadline`] | who is at it at the deadline is killed and replaced |
 //! | `initializer=` with state | [`PoolBuilder::build_with`] | may capture, and keeps a value in each worker |
 //! | `AsyncResult`, `Future` | [`AsyncResult`] | can be cancelled; a callback harms nobody |
 //! | `Manager` | [`Manager`] | compare-and-exchange; what a dead client held is freed; values, not code, on the wire |
@@ -30,7 +31,7 @@
 //! # What goes from one process to another
 //!
 //! A [`Message`]: numbers, arrays, tuples, `Option`, `Result`, structs made by [`pod!`]; anything that serde can write in a [`Serde`]; the
-//! objects of this module themselves. Large data goes by handle, in a [`Blob`].
+//! objects of this module themselves, a [manager's proxies](Proxy) among them. Large data goes by handle, in a [`Blob`].
 //!
 //! # Who holds what
 //!
@@ -109,6 +110,7 @@ mod sweep;
 mod thread;
 #[cfg(test)]
 mod threads;
+mod too_large;
 mod unit;
 #[allow(unsafe_code)]
 mod value;
@@ -144,8 +146,8 @@ pub use net::{
 pub use pipe::{Connection, Receiver, Sender, duplex, pipe};
 pub use plain::{Pod, pod};
 pub use pool::{
-    AsyncResult, IMap, IMapUnordered, MapBuilder, MapError, Pool, PoolBuilder, PoolStats, Retry, TaskError, TypedPool,
-    WorkerContext, WorkerInfo, task_attempt,
+    AsyncResult, IMap, IMapUnordered, MapBuilder, MapError, Pool, PoolBuilder, PoolStats, Retry, TaskBuilder,
+    TaskError, TypedPool, WorkerContext, WorkerInfo, task_attempt,
 };
 pub use process::Process;
 pub use process_builder::ProcessBuilder;

@@ -23,7 +23,8 @@ use std::mem::MaybeUninit;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not plain data",
     note = "numbers, arrays of them and `pod!` structs are: no pointers, no gaps, and any bytes are a value",
-    note = "as a message, anything else that serde knows goes into a `Serde<{Self}>`"
+    note = "as a message, anything else that serde knows goes into a `Serde<{Self}>`",
+    note = "work that never returns (`!`) says another type: `|| -> () {{ loop {{ .. }} }}`"
 )]
 pub unsafe trait Pod: Copy + Send + 'static {}
 

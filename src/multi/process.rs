@@ -10,7 +10,7 @@ use super::child;
 use super::error::{ExitStatus, JoinError, PanicInfo, SpawnError, TooLarge};
 use super::family;
 use super::left_alone;
-use super::member::{ANSWER, Answer, DAEMON, Member, State};
+use super::member::{Answer, DAEMON, Member, State};
 use super::message::{Message, Reader};
 use super::object::is_bequeathing;
 use super::process_builder::ProcessBuilder;
@@ -24,6 +24,10 @@ const GRACE: Duration = Duration::from_millis(500);
 ///
 /// A handle that is dropped joins its process, as the end of a Python program does; a daemon it ends first. [`Self::detach`] leaves it
 /// alone.
+///
+/// If the parent is killed a child goes on, as in Python, unless it is a [daemon](ProcessBuilder::daemon) or is to
+/// [die with its parent](ProcessBuilder::die_with_parent): so it is for all children of a program whose first process is killed, and they
+/// keep what they share until the last of them ends. [`parent_process`](super::parent_process) tells a child of it.
 ///
 /// ```
 /// use pinring::multi::Process;
@@ -56,7 +60,7 @@ impl<R: Message> Process<R> {
     /// Forks a child that calls `work` and returns what it returns.
     ///
     /// The child is a copy of this process: all that `work` has captured is there, and the ends of queues and pipes among it belong to the
-    /// child from now on. In this process what was captured is dropped.
+    /// child from now on. In this process what was captured is dropped. Work that never returns says what it would: `|| -> () { loop {..} }`.
     ///
     /// # Errors
     /// If this process has other threads (then see [`Self::spawn_fn`]), is a daemon, or the system refuses.
@@ -187,7 +191,7 @@ impl<R: Message> Process<R> {
                 let (message, location) = child::read_panic(&child::read_answer(self.place, len));
                 Err(JoinError::Panicked(PanicInfo { message, location, pid: member.pid.get() }))
             }
-            Answer::TooLarge => Err(JoinError::TooLarge(TooLarge { needed: len, slot: ANSWER }, status)),
+            Answer::TooLarge => Err(JoinError::TooLarge(TooLarge::noted(&child::read_answer(self.place, len)), status)),
             Answer::None => Err(JoinError::Exited(status)),
         }
     }

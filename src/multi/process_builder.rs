@@ -40,7 +40,8 @@ impl ProcessBuilder {
         Self { name: Some(name.to_owned()), ..self }
     }
 
-    /// A daemon is ended when its handle is dropped or its parent ends, and can have no children.
+    /// A daemon is ended when its handle is dropped or its parent ends, also if that is killed, and can have no children. What is none
+    /// outlives a parent that is killed.
     pub fn daemon(self, daemon: bool) -> Self {
         Self { daemon, ..self }
     }

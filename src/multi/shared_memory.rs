@@ -118,7 +118,7 @@ impl SharedMemory {
     /// Makes memory of `size` zeroed bytes under a name that no other has, or whose maker has died.
     ///
     /// # Errors
-    /// If the name is taken or cannot be one, the size is 0, or the system refuses: there is no room in `/dev/shm`, say.
+    /// If the name is taken or cannot be one, the size is 0, or the system refuses: there is no room in `/dev/shm`, say, or no `/proc`.
     pub fn create(name: &str, size: usize) -> Result<Self, SharedMemoryError> {
         let path = path_of(name)?;
         let size = NonZeroUsize::new(size).ok_or(SharedMemoryError::NoSize)?.get();
@@ -257,6 +257,14 @@ fn path_of(name: &str) -> Result<PathBuf, SharedMemoryError> {
 }
 
 fn make(size: usize) -> io::Result<(OwnedFd, Mapping)> {
+    let pid = own_pid().unsigned_abs();
+    let started = start_of(pid);
+    if started == 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "/proc is not mounted, which tells whether its maker lives",
+        ));
+    }
     let used = size.checked_next_multiple_of(PAGE).and_then(|used| used.checked_add(PAGE));
     let total = used.and_then(NonZeroUsize::new).ok_or(io::ErrorKind::OutOfMemory)?;
     rlimit::allow_file_of(total.get())?;
@@ -265,8 +273,6 @@ fn make(size: usize) -> io::Result<(OwnedFd, Mapping)> {
     // Else a lack of memory would be a SIGBUS at the first touch.
     memfd::set_aside(&fd, 0, total.get())?;
     let mapping = Mapping::of(&fd, total)?;
-    let pid = own_pid().unsigned_abs();
-    let started = start_of(pid);
     write_maker(
         &mapping,
         Maker { magic: MAGIC, size: size as u64, pid, persistent: 0, started, namespace: namespace() },

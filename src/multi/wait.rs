@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::bell::{Bell, Limit};
+use super::event::Event;
 use super::family;
 use super::message::Message;
 use super::pipe::{Connection, Receiver};
@@ -13,7 +14,14 @@ use super::process::Process;
 use super::queue::Consumer;
 use super::spsc::Rx;
 
-/// What one can wait for, among others: the end of a process, a message, a value of a queue.
+/// What one can wait for, among others: the end of a [process](Process), a message of a [pipe](super::pipe()) or its end, a value of a
+/// queue ([any](super::queue()), or [from one to one](super::spsc)), an [event](super::Event) that is set.
+///
+/// These are words in shared memory, on which a process can sleep together. A descriptor is not: a [`BytesConn`](super::BytesConn), a
+/// [`Listener`](super::Listener), a socket or a file of one's own are waited for by poll(2) or epoll(7), as they are
+/// [`AsFd`](std::os::fd::AsFd), together with [`Process::sentinel`], which is a descriptor for the same end of a process. Linux has no
+/// sleep for both: who needs that has a thread, or a process, receive on the connection and put what comes into a queue. A lock, a
+/// semaphore and a condition are not waited for among others either, since who is told that one is free does not have it.
 ///
 /// ```
 /// use pinring::multi::{Process, Waitable, wait};
@@ -90,6 +98,18 @@ impl<T: Message> sealed::Waitable for Rx<T> {
     }
 }
 
+impl Waitable for Event {}
+
+impl sealed::Waitable for Event {
+    fn has_come(&self) -> bool {
+        self.is_set()
+    }
+
+    fn rung(&self) -> &'static Bell {
+        self.bell()
+    }
+}
+
 impl<R: Message> Waitable for Process<R> {}
 
 impl<R: Message> sealed::Waitable for Process<R> {
@@ -103,7 +123,8 @@ impl<R: Message> sealed::Waitable for Process<R> {
 }
 
 /// Waits until at least one of `items` is there, so long at most (`None`: for ever): which, in their order; none if the time is over. What
-/// has come stays to be taken: a message is not received by this.
+/// has come stays to be taken: a message is not received by this. Of an [event](super::Event) it counts that it is set: one that is cleared
+/// again at once may not be seen.
 ///
 /// ```
 /// use std::time::Duration;

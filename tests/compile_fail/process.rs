@@ -7,6 +7,8 @@
 //~ borrowed_handle: E0597 `number` does not live long enough
 //~ returns_string: E0277 `String` cannot go from one process to another
 //~ returns_string: E0277 `String` is not plain data
+//~ never_returns: E0277 `!` cannot go from one process to another
+//~ never_returns: E0277 `!` is not plain data
 //~ takes_string: E0277 `String` cannot go from one process to another
 //~ takes_string: E0277 `String` is not plain data
 //~ launched_captures: E0080 must not capture
@@ -32,6 +34,11 @@ fn main() {
     let _child = Process::spawn(move || *shared + 1);
     #[cfg(wrong = "returns_string")]
     let _child = Process::spawn(|| String::new());
+
+    #[cfg(wrong = "never_returns")]
+    let _child = Process::spawn(|| loop {});
+    #[cfg(not(wrong))]
+    let _child = Process::spawn(|| -> () { loop {} });
 
     #[cfg(not(wrong))]
     let _child = Process::spawn_fn(|text: Serde<String>| text.0.len() as u64, Serde("four".to_owned()));

@@ -21,6 +21,7 @@ mod memory;
 mod pipe;
 mod points;
 mod pool;
+mod pool_deadline;
 mod pool_kill;
 mod process;
 mod queue;
@@ -64,6 +65,7 @@ fn cases() -> Vec<Case> {
         blobs::CASES,
         handles::CASES,
         pool::CASES,
+        pool_deadline::CASES,
         pool_kill::CASES,
         logging::CASES,
         sync_kill::CASES,

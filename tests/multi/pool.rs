@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use pinring::multi::{Pool, Process, Serde, TaskError, blocks_in_use, init};
+use pinring::multi::{Pool, Process, Serde, TaskError, TooLarge, blocks_in_use, init};
 
 use crate::Case;
 
@@ -289,7 +289,17 @@ fn deadline() {
 fn too_large() {
     let pool = Pool::with_processes(1).unwrap();
     assert!(matches!(pool.apply(|a: [u8; 1000]| a[0], [1; 1000]), Err(TaskError::TooLarge(_))));
-    assert!(matches!(pool.apply(|n: u8| [n; 1000], 1), Err(TaskError::TooLarge(_))));
+    assert_eq!(pool.apply(|n: u8| [n; 1000], 1), Err(TaskError::ResultTooLarge(TooLarge { needed: 1000, slot: 256 })));
+    let long = |n: usize| Serde::<_, 100>("x".repeat(n));
+    let of_its_type = TaskError::ResultTooLarge(TooLarge { needed: 202, slot: 100 });
+    assert_eq!(pool.apply(long, 200), Err(of_its_type.clone()));
+    let lost = pool.map(long, [1, 200, 2]).unwrap_err();
+    assert_eq!((lost.index, &lost.error), (1, &of_its_type));
+    let (text, words) = (lost.to_string(), ["value 1", "result", "202", "100", "Serde<_, N>", "slot_bytes", "Blob"]);
+    assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    let lost = pool.map(|text: Serde<String, 100>| text.0.len(), [Serde("x".repeat(200))]).unwrap_err();
+    assert_eq!(lost.error, TaskError::TooLarge(TooLarge { needed: 202, slot: 100 }));
+    assert_eq!(pool.map(|n: u8| n, [1]).unwrap(), [1]);
     assert_eq!(pool.map(|n: u8| [n; 1000], [1, 2]).unwrap()[1], [2; 1000], "a map has places of their own size");
     let pool = Pool::builder().processes(1).slot_bytes(2000).build().unwrap();
     assert_eq!(pool.apply(|a: [u8; 1000]| a, [7; 1000]), Ok([7; 1000]));

@@ -15,12 +15,25 @@ pub(crate) const CASES: &[Case] = &[
     ("a_task_is_tried_again_if_so_asked", retried),
     ("a_task_is_tried_again_in_a_pool_that_was_closed", retried_though_closed),
     ("a_map_of_a_pool_that_tries_again_loses_no_value", map_tried_again),
+    ("a_value_of_a_map_knows_which_attempt_at_it_this_is", map_attempts),
     ("a_map_goes_on_when_workers_die", map_and_deaths),
     ("an_init_that_fails_breaks_the_pool", broken),
     ("a_worker_comes_again_once_the_system_has_a_process_for_it", no_process_free),
 ];
 
 const MS: Duration = Duration::from_millis(1);
+
+fn map_attempts() {
+    let pool = Pool::builder().processes(2).retry(Retry::UpTo(4)).build().unwrap();
+    let work = |n: u32| if n % 10 == 3 && task_attempt() < 4 { std::process::abort() } else { task_attempt() };
+    for chunk in [1, 5, 40] {
+        let attempts = pool.map_with(work, 0..40).chunk_size(NonZeroUsize::new(chunk).unwrap()).collect().unwrap();
+        let expected: Vec<u32> = (0..40).map(|n| if n % 10 == 3 { 4 } else { 1 }).collect();
+        assert_eq!(attempts, expected, "in chunks of {chunk}");
+    }
+    assert_eq!(pool.map(|_: u8| task_attempt(), [0]).unwrap(), [1]);
+    assert_eq!(task_attempt(), 0);
+}
 
 fn killed_worker() {
     let pool = Pool::with_processes(2).unwrap();

@@ -35,6 +35,7 @@ pub(crate) const CASES: &[Case] = &[
     ("spawn_fn_works_from_a_program_with_threads", spawn_fn_with_threads),
     ("a_fork_with_threads_is_refused", fork_with_threads),
     ("a_killed_child_is_an_exit_without_a_value", killed),
+    ("work_that_never_returns_can_be_spawned", never_returns),
     ("children_of_a_killed_parent_are_not_left_behind_if_bound", bound),
     ("a_detached_child_leaves_nothing_behind", detached),
     ("what_a_detached_child_returns_is_freed", detached_value),
@@ -337,6 +338,17 @@ fn fork_with_threads() {
     assert!(matches!(Process::spawn(|| {}), Err(SpawnError::MultiThreaded { threads: 2 })));
     thread.join().unwrap();
     Process::spawn(|| {}).unwrap().join().unwrap();
+}
+
+fn never_returns() {
+    let child = Process::spawn(|| -> () {
+        loop {
+            sleep(MS);
+        }
+    });
+    let child = child.unwrap();
+    child.kill().unwrap();
+    assert_eq!(child.join().unwrap_err(), JoinError::Exited(ExitStatus::Signal { signal: 9, core_dumped: false }));
 }
 
 fn killed() {

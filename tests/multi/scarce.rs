@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
-use pinring::multi::{ExitStatus, JoinError, Process, SharedMemory, SpawnError, active_children, init};
+use pinring::multi::{ExitStatus, JoinError, Process, Serde, SharedMemory, SpawnError, active_children, init};
 
 use crate::Case;
 
@@ -11,6 +13,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_launcher_without_descriptors_sees_everybody_end", few_descriptors),
     ("a_process_that_cannot_be_observed_is_not_started", no_descriptor),
     ("a_limit_on_files_is_an_error_and_no_signal", small_files),
+    ("without_proc_shared_memory_says_that_it_is_missing", no_proc),
 ];
 
 /// Lets this process, and those that it starts, have so much of it.
@@ -51,6 +54,26 @@ fn no_descriptor() {
         std::thread::sleep(Duration::from_millis(1));
     }
     assert_eq!(Process::spawn_fn(square, 3).unwrap().join(), Ok(9));
+}
+
+/// Gives this process an empty /proc of its own.
+fn hide_proc() -> nix::Result<()> {
+    let nothing = None::<&str>;
+    let own = CloneFlags::CLONE_NEWNS;
+    unshare(own).or_else(|_| unshare(own | CloneFlags::CLONE_NEWUSER))?;
+    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
+    mount(Some("none"), "/proc", Some("tmpfs"), MsFlags::empty(), nothing)
+}
+
+fn no_proc() {
+    let name = format!("pinring-no-proc-{}", std::process::id());
+    let child = Process::spawn(move || match hide_proc() {
+        Ok(()) => Serde(SharedMemory::create(&name, 4096).unwrap_err().to_string()),
+        Err(error) => Serde(format!("/proc is not to be hidden here: {error}")),
+    });
+    let Serde(said): Serde<String> = child.unwrap().join().unwrap();
+    println!("{said}");
+    assert!(said.contains("/proc is not"), "{said}");
 }
 
 fn small_files() {

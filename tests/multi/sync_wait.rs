@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use pinring::multi::{Barrier, BarrierError, Condvar, LockError, Mutex, Process, Value, init};
+use pinring::multi::{
+    Barrier, BarrierError, Condvar, Event, LockError, Mutex, Process, Value, Waitable, init, pipe, wait,
+};
 
 use crate::Case;
 use crate::sync::{MS, eventually, sleep};
@@ -18,6 +20,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a63_a_barrier_gives_each_its_index_and_acts_once", a63),
     ("a64_a_barrier_can_be_aborted_and_reset", a64),
     ("a65_a_barrier_breaks_for_all_when_one_does_not_wait", a65),
+    ("an_event_is_waited_for_among_other_things", event_among_others),
 ];
 
 fn parties(n: usize) -> NonZeroUsize {
@@ -231,6 +234,42 @@ fn a64() {
         assert!(barrier.wait().is_ok());
         assert_eq!(told(children), [0; 4]);
     }
+}
+
+fn event_among_others() {
+    let (event, (sender, receiver)) = (Event::new().unwrap(), pipe::<u8>().unwrap());
+    let both: [&dyn Waitable; 2] = [&receiver, &event];
+    assert!(wait(&both, Some(20 * MS)).is_empty());
+    for _ in 0..50 {
+        let (theirs, ready) = (event.clone(), Event::new().unwrap());
+        let begun = ready.clone();
+        let child = Process::spawn(move || {
+            begun.set();
+            std::thread::sleep(MS);
+            theirs.set();
+        });
+        let child = child.unwrap();
+        assert_eq!(wait(&[&ready], None), [0]);
+        assert_eq!(wait(&both, None), [1]);
+        // It stays what it is until it is cleared.
+        assert_eq!(wait(&both, Some(Duration::ZERO)), [1]);
+        sender.send(1).unwrap();
+        assert_eq!(wait(&both, None), [0, 1]);
+        assert_eq!(receiver.recv(), Ok(1));
+        event.clear();
+        assert!(wait(&both, Some(Duration::ZERO)).is_empty());
+        child.join().unwrap();
+    }
+    // With the end of who might have set it.
+    let theirs = event.clone();
+    let child = Process::spawn(move || {
+        if !theirs.wait_timeout(50 * MS) {
+            std::process::abort()
+        }
+    })
+    .unwrap();
+    assert_eq!(wait(&[&event, &child], None), [1]);
+    assert!(child.join().is_err());
 }
 
 fn a65() {

@@ -75,3 +75,21 @@ pub(super) fn messages_of_16_mib_pass_and_too_long_ones_are_refused() {
     assert!(matches!(list.push(vec![1; 1100]), Err(ManagerError::TooLarge { .. })));
     assert_eq!(list.len().unwrap(), 5);
 }
+
+/// As this crate's own clients would ask, if they had no sense: what memory the server has at most while it hears of 64 MiB of nothing.
+pub(super) fn many_small_items_at_a_time_are_refused() {
+    let manager = Manager::builder().max_message(8000).start().unwrap();
+    let list = manager.list::<()>().unwrap();
+    let many = list.extend(vec![(); 1001]);
+    assert!(matches!(many, Err(ManagerError::TooMany { items: 1001, max: 1000, .. })), "{many:?}");
+    assert!(matches!(manager.array(vec![(); 1001]), Err(ManagerError::TooMany { .. })));
+    list.extend(vec![(); 1000]).unwrap();
+    assert_eq!(list.len().unwrap(), 1000);
+    drop(manager);
+    let manager = Manager::start().unwrap();
+    let list = manager.list::<()>().unwrap();
+    assert!(matches!(list.extend(vec![(); 60 << 20]), Err(ManagerError::TooMany { .. })));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", manager.pid().unwrap())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB");
+    assert!(peak.parse::<u64>().unwrap() < 300 << 10, "{peak} kB");
+}

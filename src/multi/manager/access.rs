@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::ManagerBuilder;
-use super::client::{Client, Handle, Target};
+use super::client::{Client, Handle, Target, introduce};
 use super::error::ManagerError;
 use super::process::ServerProcess;
 use super::proxy::{
     Proxy, RArray, RBarrier, RDict, REvent, RList, RLock, RNamespace, RQueue, RSemaphore, RService, RValue, Wire,
 };
 use super::service::Service;
-use super::wire::{Blob, Kind, ManagerStats, Op, Reply};
+use super::wire::{Blob, Items, Kind, ManagerStats, Op, Reply};
 use crate::multi::net::{Addr, AuthKey};
 
 /// A server process that holds objects, which any process on any machine that has the key can use.
@@ -62,11 +62,17 @@ impl Manager {
     /// # Errors
     /// [`ManagerError::Auth`] if the keys differ, [`ManagerError::Connect`] if nobody listens there.
     pub fn connect(address: &Addr, key: &AuthKey) -> Result<Self, ManagerError> {
-        Ok(Self { client: Arc::new(Client::connect(address, key)?), server: None })
+        Ok(Self::of(Client::connect(address, key)?, None))
     }
 
     pub(super) fn started(client: Client, server: ServerProcess) -> Self {
-        Self { client: Arc::new(client), server: Some(server) }
+        Self::of(client, Some(server))
+    }
+
+    fn of(client: Client, server: Option<ServerProcess>) -> Self {
+        let client = Arc::new(client);
+        introduce(&client);
+        Self { client, server }
     }
 
     /// From now on the server may be silent so long, towards this process and the children that it forks, in whatever they ask by this and by
@@ -203,10 +209,11 @@ impl Manager {
     }
 
     fn encode<T: Wire>(&self, value: &T) -> Result<Vec<u8>, ManagerError> {
-        postcard::to_stdvec(value).map_err(|error| ManagerError::Codec {
-            object: self.client.name(Target::SERVER),
-            reason: error.to_string(),
-        })
+        postcard::to_stdvec(value).map_err(|error| self.codec(&error))
+    }
+
+    fn codec(&self, error: &postcard::Error) -> ManagerError {
+        ManagerError::Codec { object: self.client.name(Target::SERVER), reason: error.to_string() }
     }
 }
 
@@ -221,13 +228,16 @@ impl Manager {
 
     /// An array of these values.
     pub fn array<T: Wire>(&self, values: impl IntoIterator<Item = T>) -> Result<RArray<T>, ManagerError> {
-        let values: Vec<Vec<u8>> = values.into_iter().map(|value| self.encode(&value)).collect::<Result<_, _>>()?;
-        self.create(Kind::List(values.iter().map(|value| Blob(value)).collect()))
+        let mut items = Vec::new();
+        for value in values {
+            Items::append(&self.encode(&value)?, &mut items).map_err(|error| self.codec(&error))?;
+        }
+        self.create(Kind::List(Items(Blob(&items))))
     }
 
     /// An empty list.
     pub fn list<T: Wire>(&self) -> Result<RList<T>, ManagerError> {
-        self.create(Kind::List(Vec::new()))
+        self.create(Kind::List(Items(Blob(&[]))))
     }
 
     /// An empty dict.
@@ -268,10 +278,7 @@ impl Manager {
     /// An object of a service that the server has [registered](ManagerBuilder::register); [`ManagerError::NotFound`] if it has not,
     /// [`ManagerError::Remote`] if it cannot be made from `init`.
     pub fn service<S: Service>(&self, init: &S::Init) -> Result<RService<S>, ManagerError> {
-        let init = postcard::to_stdvec(init).map_err(|error| ManagerError::Codec {
-            object: self.client.name(Target::SERVER),
-            reason: error.to_string(),
-        })?;
+        let init = postcard::to_stdvec(init).map_err(|error| self.codec(&error))?;
         self.create(Kind::Service { name: S::NAME, init: Blob(&init) })
     }
 }

@@ -72,7 +72,9 @@ impl ManagerBuilder {
         self
     }
 
-    /// Longest request and answer, in bytes: 64 MiB otherwise, at most 1 GiB. A client that sends a longer one is hung up on.
+    /// Longest request and answer, in bytes: 64 MiB otherwise, at most 1 GiB. A client that sends a longer one is hung up on. A request
+    /// may bring one item for a list or an array for each 8 of these bytes, as small items take more memory there than on their way: with
+    /// more it is refused, [`ManagerError::TooMany`].
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes.min(MAX_MESSAGE);
         self

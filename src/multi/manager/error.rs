@@ -106,6 +106,19 @@ pub enum ManagerError {
         /// How long it may be.
         max: u64,
     },
+    /// The request brings more items for a list or an array than this manager takes at a time.
+    #[error(
+        "{object}: {items} items in one request are more than the {max} this manager takes at a time; bring them in several, or see \
+         `ManagerBuilder::max_message`"
+    )]
+    TooMany {
+        /// Which.
+        object: String,
+        /// How many.
+        items: u64,
+        /// How many it may be.
+        max: u64,
+    },
     /// The server has refused or failed; the text says why.
     #[error("{0}")]
     Remote(String),

@@ -23,6 +23,39 @@ impl<'de: 'a, 'a> Deserialize<'de> for Blob<'a> {
     }
 }
 
+/// Values for a list, each with its length, one after another. They are taken out one by one: many small ones would need many times the
+/// memory that they need on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Items<'a>(#[serde(borrow)] pub(super) Blob<'a>);
+
+impl<'a> Items<'a> {
+    /// Appends an item to what will be the bytes of such.
+    pub(super) fn append(item: &[u8], bytes: &mut Vec<u8>) -> Result<(), postcard::Error> {
+        *bytes = postcard::to_extend(&Blob(item), std::mem::take(bytes))?;
+        Ok(())
+    }
+
+    /// Each; `None` for what is none, which is the last.
+    fn each(self) -> impl Iterator<Item = Option<&'a [u8]>> {
+        let mut rest = Some(self.0.0);
+        std::iter::from_fn(move || {
+            let bytes = rest.filter(|bytes| !bytes.is_empty())?;
+            let item = postcard::take_from_bytes(bytes).ok();
+            rest = item.map(|(_, rest)| rest);
+            Some(item.map(|(item, _)| item))
+        })
+    }
+
+    /// How many there are; `None`: they make no sense.
+    pub(super) fn count(self) -> Option<u64> {
+        self.each().try_fold(0, |count, item| item.map(|_| count + 1))
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        self.each().flatten()
+    }
+}
+
 /// How long to wait at the server; `None`: for ever.
 pub(super) type Limit = Option<Duration>;
 
@@ -59,6 +92,8 @@ pub(super) enum Op<'a> {
     Withdraw { name: &'a str },
     /// Count: the object's number.
     Lookup { name: &'a str, type_name: &'a str },
+    /// Nothing. The sender has another proxy of the object.
+    Lease { type_name: &'a str },
     /// No answer. One of the sender's proxies is no more.
     Release,
     /// Stats.
@@ -86,7 +121,7 @@ pub(super) enum Op<'a> {
     /// Bytes.
     RemoveAt(u64),
     /// Nothing.
-    Extend(#[serde(borrow)] Vec<Blob<'a>>),
+    Extend(#[serde(borrow)] Items<'a>),
     /// Maybe.
     Pop,
     /// Many.
@@ -141,11 +176,21 @@ pub(super) enum Op<'a> {
     Call { method: &'a str, args: Blob<'a> },
 }
 
+impl<'a> Op<'a> {
+    /// The items that it brings.
+    pub(super) fn items(&self) -> Option<Items<'a>> {
+        match self {
+            Self::Extend(items) | Self::Create { kind: Kind::List(items), .. } => Some(*items),
+            _ => None,
+        }
+    }
+}
+
 /// What is created.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Kind<'a> {
     Value(#[serde(borrow)] Blob<'a>),
-    List(#[serde(borrow)] Vec<Blob<'a>>),
+    List(#[serde(borrow)] Items<'a>),
     Dict,
     Lock,
     Semaphore(u64),
@@ -200,6 +245,10 @@ pub(super) enum Refusal {
         len: u64,
         max: u64,
     },
+    TooMany {
+        items: u64,
+        max: u64,
+    },
     NotYours,
     /// Never sent: the client has gone while it waited.
     Gone,
@@ -250,6 +299,19 @@ mod tests {
         assert_eq!((back.object, key, old, new), (1 << 40, Blob(b"key"), None, Some(Blob(&[7; 300]))));
         bytes.push(0);
         assert!(read::<Request<'_>>(&bytes).is_none());
+    }
+
+    #[test]
+    fn items_come_one_by_one_and_what_is_none_is_seen() {
+        let mut bytes = Vec::new();
+        for item in [&b"one"[..], b"", &[7; 200]] {
+            Items::append(item, &mut bytes).unwrap();
+        }
+        let items = Items(Blob(&bytes));
+        assert_eq!((items.count(), items.iter().map(<[u8]>::len).collect::<Vec<_>>()), (Some(3), vec![3, 0, 200]));
+        assert_eq!(Items(Blob(&[0; 1000])).count(), Some(1000));
+        assert_eq!(Items(Blob(&bytes[..bytes.len() - 1])).count(), None);
+        assert_eq!(Items(Blob(&[])).count(), Some(0));
     }
 
     proptest! {

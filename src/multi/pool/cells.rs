@@ -3,7 +3,7 @@
 //! ```text
 //! Free -> Filling(submitter) -> Submitted -> Leased(worker) -> Done | Panicked | TooLarge | Unreadable -> Free
 //!                                |     |          |    |
-//!                      cancelled |     |          |    +-> Died (its worker died)
+//!                      cancelled |     |          |    +-> Died (its worker died) | Overdue (at its deadline)
 //!                                v     v          v
 //!                              Free  Errand -> Orphan(worker) -> Free      the two for which nobody waits any more
 //! ```
@@ -16,7 +16,7 @@ pub(super) use super::phase::Phase;
 use super::phase::State;
 use super::sheet::Sheet;
 use crate::multi::arena::{BlockId, Kind, Words};
-use crate::multi::bell::Bell;
+use crate::multi::bell::{Bell, Limit};
 use crate::multi::error::{ExitStatus, TooLarge};
 use crate::multi::family;
 use crate::multi::message::{Message, Writer};
@@ -79,6 +79,8 @@ pub(super) struct Cell {
     status: Word32,
     /// How often it is tried again if it kills its worker.
     pub(super) retries: Word32,
+    /// CLOCK_MONOTONIC in ns when it must be done; 0: at any time.
+    deadline: Word64,
 }
 
 // SAFETY: words only.
@@ -312,11 +314,13 @@ impl Cells {
             Phase::Leased => {
                 cell.pid.set(pid);
                 cell.set_status(status);
-                let retried = cell.attempts.get() <= cell.retries.get();
-                if !self.change(task, Phase::Leased, if retried { Phase::Submitted } else { Phase::Died }) {
+                let overdue = cell.deadline().is_over();
+                let retried = !overdue && cell.attempts.get() <= cell.retries.get();
+                let lost = if overdue { Phase::Overdue } else { Phase::Died };
+                if !self.change(task, Phase::Leased, if retried { Phase::Submitted } else { lost }) {
                     return false;
                 }
-                self.head.crashed.add(1);
+                self.head.crashed.add(u64::from(!overdue));
                 if retried {
                     self.head.retried.add(1);
                     if !again(task) {
@@ -331,6 +335,15 @@ impl Cells {
 }
 
 impl Cell {
+    pub(super) fn set_deadline(&self, deadline: Limit) {
+        self.deadline.set(deadline.at_ns().unwrap_or(0));
+    }
+
+    /// When it must be done.
+    pub(super) fn deadline(&self) -> Limit {
+        Limit::at(Some(self.deadline.get()).filter(|at_ns| *at_ns != 0))
+    }
+
     fn set_status(&self, status: Option<ExitStatus>) {
         self.status.set(match status {
             Some(ExitStatus::Code(code)) => 1 << 16 | (code.unsigned_abs() & 0xffff),

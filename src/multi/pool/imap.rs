@@ -26,6 +26,7 @@ pub struct IMap<'p, A: Message, R: Message, F, I> {
     work: F,
     values: std::iter::Enumerate<std::iter::Fuse<I>>,
     buffer: usize,
+    deadline: Option<Duration>,
     /// Under way, by place; or why it was not even submitted.
     pending: VecDeque<(usize, Result<AsyncResult<R>, TaskError>)>,
     argument: std::marker::PhantomData<fn(A)>,
@@ -39,7 +40,8 @@ where
     pub(super) fn new(pool: &'p Pool, work: F, values: I) -> Self {
         let buffer = 4 * pool.shared.workers().max(1);
         let values = values.fuse().enumerate();
-        Self { pool, work, values, buffer, pending: VecDeque::new(), argument: std::marker::PhantomData }
+        let (pending, argument) = (VecDeque::new(), std::marker::PhantomData);
+        Self { pool, work, values, buffer, deadline: None, pending, argument }
     }
 
     /// How many values are taken before their results are asked for; else four for each worker.
@@ -47,10 +49,17 @@ where
         Self { buffer: values.get(), ..self }
     }
 
+    /// How long each value may take, from when it was taken: see [`TaskBuilder::deadline`](super::TaskBuilder::deadline).
+    pub fn deadline(self, time: Duration) -> Self {
+        Self { deadline: Some(time), ..self }
+    }
+
     fn fill(&mut self) {
         while self.pending.len() < self.buffer {
             let Some((place, value)) = self.values.next() else { return };
-            self.pending.push_back((place, self.pool.apply_async(self.work, value)));
+            let mut task = self.pool.apply_with(self.work, value);
+            task.deadline = self.deadline;
+            self.pending.push_back((place, task.submit()));
         }
     }
 
@@ -104,6 +113,11 @@ where
     /// As [`IMap::buffer`].
     pub fn buffer(self, values: NonZeroUsize) -> Self {
         Self(self.0.buffer(values))
+    }
+
+    /// As [`IMap::deadline`].
+    pub fn deadline(self, time: Duration) -> Self {
+        Self(self.0.deadline(time))
     }
 }
 

@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use super::ticket::Ticket;
 use crate::multi::arena::{Kind, Words};
 use crate::multi::child;
-use crate::multi::error::PanicInfo;
+use crate::multi::error::{PanicInfo, TooLarge};
 use crate::multi::family;
 use crate::multi::message::{Message, Writer};
 use crate::multi::object::{BODY, Handle, Object, Role};
@@ -25,8 +25,13 @@ pub(super) mod item {
     pub(in super::super) const UNREADABLE: u8 = 4;
     /// Its worker died, and it is not tried again.
     pub(in super::super) const DIED: u8 = 5;
-    /// Its worker died, and it is to be tried again.
+    /// Its worker died, and it is to be tried again: this the first time, then one more for each worker that dies with it.
     pub(in super::super) const AGAIN: u8 = 6;
+
+    /// Which attempt at a value comes next, if it is to be tried again.
+    pub(in super::super) fn next_attempt(state: u8) -> Option<u32> {
+        state.checked_sub(AGAIN).map(|deaths| u32::from(deaths) + 2)
+    }
 }
 
 /// Most chunks that a ticket takes from the common counter at a time.
@@ -247,6 +252,29 @@ impl Job {
         unsafe { std::slice::from_raw_parts_mut(place.as_ptr(), R::SLOT) }
     }
 
+    /// How large a result is that does not fit: that is written in its place.
+    ///
+    /// # Safety
+    /// As [`Self::input`].
+    pub(super) unsafe fn note_size<R: Message>(&self, item: usize, too_large: TooLarge) {
+        // SAFETY: by the caller's promise.
+        let mut out = Writer::new(unsafe { self.output::<R>(item) });
+        // Where there is no room for that either, it is not known.
+        let _ = too_large.note(&mut out);
+    }
+
+    /// What [`Self::note_size`] wrote.
+    ///
+    /// # Safety
+    /// As [`Self::input`].
+    pub(super) unsafe fn size_noted<R: Message>(&self, item: usize) -> TooLarge {
+        if R::SLOT < TooLarge::NOTE {
+            return TooLarge { needed: R::SLOT + 1, slot: R::SLOT };
+        }
+        // SAFETY: by the caller's promise.
+        TooLarge::noted(unsafe { self.output::<R>(item) })
+    }
+
     /// The first failure stops it.
     pub(super) fn stop_at_failure(&self) {
         self.head.fail_fast.set(1);
@@ -275,7 +303,7 @@ impl Job {
         // ORDER(multi.job.begun): Acquire, see `state`.
         let begun = words.begun.load(Ordering::Acquire) as usize;
         // What was tried again is marked; else it is the last that was begun.
-        let again = self.range(chunk).find(|item| self.written(*item) == item::AGAIN);
+        let again = self.range(chunk).find(|item| self.written(*item) >= item::AGAIN);
         let last = begun.checked_sub(1).map(|last| chunk * self.chunk + last);
         let item = again.or(last.filter(|item| self.written(*item) == item::NEW));
         if let Some(item) = item {
@@ -285,9 +313,10 @@ impl Job {
         item
     }
 
-    /// A value is to be run again.
-    pub(super) fn renew(&self, item: usize) {
-        self.set_state(item, item::AGAIN);
+    /// A value is to be run again, with which so many workers have died.
+    pub(super) fn renew(&self, item: usize, deaths: u32) {
+        let more = u8::try_from(deaths.saturating_sub(1)).unwrap_or(u8::MAX);
+        self.set_state(item, item::AGAIN.saturating_add(more));
         self.of_chunk(item / self.chunk).owner.set(0);
     }
 

@@ -11,7 +11,7 @@ use super::task::{AsyncResult, TaskError};
 use super::ticket::run;
 use super::{Pool, Retry, Shared};
 use crate::multi::bell::Limit;
-use crate::multi::error::{DecodeError, TooLarge};
+use crate::multi::error::DecodeError;
 use crate::multi::message::{Message, Reader, Writer, hand_over};
 use crate::sys::memory::populate;
 
@@ -87,7 +87,8 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<
         Self { chunk: Some(chunk), ..self }
     }
 
-    /// When this time is over, values that have no result yet will have none.
+    /// When this time is over, values that have no result yet will have none, and the workers that are still at one are ended and replaced,
+    /// as at a task's [deadline](super::TaskBuilder::deadline).
     pub fn deadline(self, time: Duration) -> Self {
         Self { deadline: Some(time), ..self }
     }
@@ -239,7 +240,7 @@ impl Run {
                 self.sent += 1;
                 let ticket = self.job.ticket(self.sent);
                 // We must learn of a death: what the worker had in hand is for us to give to another.
-                match self.shared.submit_for::<_, ()>(run::<A, R, F>, &ticket, Retry::Never) {
+                match self.shared.submit_for::<_, ()>(run::<A, R, F>, &ticket, Retry::Never, limit) {
                     Ok(ticket) => self.tickets.push((self.sent, ticket)),
                     Err(error) if self.tickets.is_empty() => return self.fail(&error),
                     Err(_) => break,
@@ -294,7 +295,7 @@ impl Run {
         *crashes += 1;
         if *crashes <= self.retries {
             self.shared.cells.head.retried.add(1);
-            self.job.renew(item);
+            self.job.renew(item, *crashes);
         } else {
             let quarantined = TaskError::Quarantined { crashes: *crashes };
             self.errors.insert(item, if self.retries > 0 { quarantined } else { error });
@@ -307,7 +308,7 @@ impl Run {
             return;
         }
         for item in 0..self.job.items() {
-            if matches!(self.job.state(item), item::NEW | item::AGAIN) {
+            if matches!(self.job.state(item), item::NEW | item::AGAIN..) {
                 self.errors.entry(item).or_insert_with(|| error.clone());
             }
         }
@@ -332,7 +333,8 @@ impl Run {
             (Some(error), _) => Err(error.clone()),
             (None, item::DONE) => Ok(read(self.job, item)?),
             (None, item::PANICKED) => Err(TaskError::Panicked(self.job.panic(item))),
-            (None, item::TOO_LARGE) => Err(TooLarge { needed: R::SLOT + 1, slot: R::SLOT }.into()),
+            // SAFETY: no worker has it in hand any more.
+            (None, item::TOO_LARGE) => Err(TaskError::ResultTooLarge(unsafe { self.job.size_noted::<R>(item) })),
             (None, item::UNREADABLE) => Err(DecodeError("the argument".into()).into()),
             (None, _) => Err(TaskError::Cancelled),
         })

@@ -19,6 +19,7 @@ mod schedules;
 mod shared;
 #[allow(unsafe_code)]
 mod sheet;
+mod single;
 #[allow(unsafe_code)]
 mod task;
 #[allow(unsafe_code)]
@@ -36,6 +37,7 @@ pub use imap::{IMap, IMapUnordered};
 pub use map::{MapBuilder, MapError};
 use shared::Shared;
 pub(super) use shared::{bereave, gave_up};
+pub use single::TaskBuilder;
 pub use task::{AsyncResult, TaskError};
 pub use typed::TypedPool;
 pub use worker::task_attempt;
@@ -71,6 +73,10 @@ pub enum Retry {
     #[default]
     Never,
     /// It is tried again so often: only for tasks that may be done twice. If it kills every worker it is given up.
+    ///
+    /// An object in its argument (a [`Blob`](super::Blob), an end of a queue) went to the worker that died, and with it: the next attempt
+    /// ends with [`TaskError::Decode`]. Put what is to be tried again into the argument as data, or give the task the name of a
+    /// [`SharedMemory`](super::SharedMemory).
     UpTo(u32),
 }
 
@@ -88,7 +94,7 @@ impl Retry {
 pub struct PoolStats {
     /// Tasks that were run to their end, whatever that was; of a map, its parts.
     pub completed: u64,
-    /// How often a worker died with a task.
+    /// How often a worker died with a task, but not at its deadline.
     pub crashed: u64,
     /// How often a task was tried again.
     pub retried: u64,
@@ -270,6 +276,16 @@ impl Pool {
         self.shared.submit(worker::run::<A, R, F>, &argument)
     }
 
+    /// As [`Self::apply`], with more to say: how long it may take.
+    pub fn apply_with<A: Message, R: Message, F>(&self, work: F, argument: A) -> TaskBuilder<'_, A, R>
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+    {
+        const { assert!(size_of::<F>() == 0, "pool tasks must not capture anything; pass data as the argument") }
+        let _ = work;
+        TaskBuilder::new(&self.shared, worker::run::<A, R, F>, argument)
+    }
+
     /// Calls `work` with each of `values` and waits for the results, in the values' order.
     ///
     /// # Errors
@@ -283,7 +299,7 @@ impl Pool {
         self.map_with(work, values).collect()
     }
 
-    /// As [`Self::map`], with more to say: how large the chunks are, what happens after a failure.
+    /// As [`Self::map`], with more to say: how large the chunks are, how long it may take, what happens after a failure.
     pub fn map_with<A: Message, R: Message, F, I>(&self, work: F, values: I) -> MapBuilder<'_, A, R, F, I::IntoIter>
     where
         F: Fn(A) -> R + Copy + Send + 'static,

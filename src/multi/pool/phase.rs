@@ -15,18 +15,19 @@ pub(super) enum Phase {
     Died = 8,
     Orphan = 9,
     Errand = 10,
+    Overdue = 11,
 }
 
 impl Phase {
     fn of(number: u8) -> Self {
         use Phase::*;
-        let all = [Filling, Submitted, Leased, Done, Panicked, TooLarge, Unreadable, Died, Orphan, Errand];
+        let all = [Filling, Submitted, Leased, Done, Panicked, TooLarge, Unreadable, Died, Orphan, Errand, Overdue];
         all.into_iter().find(|phase| *phase as u8 == number).unwrap_or(Free)
     }
 
     /// Whether nothing more will happen to it.
     pub(super) fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Panicked | Self::TooLarge | Self::Unreadable | Self::Died)
+        matches!(self, Self::Done | Self::Panicked | Self::TooLarge | Self::Unreadable | Self::Died | Self::Overdue)
     }
 }
 

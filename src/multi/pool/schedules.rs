@@ -3,7 +3,7 @@
 
 use super::cells::{Cells, Phase, TaskId};
 use super::sheet::Sheet;
-use super::worker::{Answer, run_task};
+use super::worker::{Answer, Timekeeper, run_task};
 use crate::multi::alone::{self, explore};
 use crate::multi::bell::Limit;
 use crate::multi::object::Handle;
@@ -63,7 +63,7 @@ fn worker(number: usize, cells: Cells, task: TaskId) -> impl FnOnce() + Send + '
     move || {
         alone::be(number);
         if cells.lease(task) {
-            run_task(&cells, task, &mut call);
+            run_task(&cells, task, &mut Timekeeper::default(), &mut call);
         }
     }
 }
@@ -122,6 +122,35 @@ fn the_cell_of_a_task_that_was_abandoned_is_free_in_the_end() {
                 worker(6, cells, task)();
                 alone::be_first();
                 assert_eq!(scene.phase(), Some(Phase::Free));
+            });
+        });
+    }
+}
+
+/// The deadline is over when a worker takes the task, and the worker dies perhaps; or whoever waits for it has gone by then.
+#[test]
+fn a_task_that_is_late_is_neither_run_nor_tried_again() {
+    for awaited in [true, false] {
+        explore(1, |threads| {
+            let scene = Scene::new(1);
+            let (cells, task) = (scene.cells, scene.task);
+            cells.cell(task.cell).unwrap().set_deadline(Limit::at(Some(1)));
+            threads.thread(worker(0, cells, task)).burial(burial(cells, task));
+            threads.thread(move || {
+                alone::be_first();
+                if awaited {
+                    return;
+                }
+                if let Some(phase) = cells.abandon(task) {
+                    cells.change(task, phase, Phase::Free);
+                }
+            });
+            threads.verdict(move || {
+                // It was killed before it took the task.
+                worker(6, cells, task)();
+                alone::be_first();
+                assert_eq!(scene.phase(), Some(if awaited { Phase::Overdue } else { Phase::Free }));
+                assert_eq!(cells.head.completed.get() + cells.head.retried.get(), 0);
             });
         });
     }

@@ -132,15 +132,16 @@ impl Shared {
         shim: Shim,
         argument: &A,
     ) -> Result<AsyncResult<R>, TaskError> {
-        self.submit_for(shim, argument, self.retry)
+        self.submit_for(shim, argument, self.retry, Limit::NEVER)
     }
 
-    /// Submits a task that `shim` runs.
+    /// Submits a task that `shim` runs, whose worker is ended if it is at it at the deadline.
     pub(super) fn submit_for<A: Message, R: Message>(
         self: &Arc<Self>,
         shim: Shim,
         argument: &A,
         retry: Retry,
+        deadline: Limit,
     ) -> Result<AsyncResult<R>, TaskError> {
         // ORDER(multi.pool.closed): Relaxed; one who closes and one who submits at the same time have no order.
         if self.closed.load(Ordering::Relaxed) != 0 || self.has_ended() {
@@ -151,20 +152,20 @@ impl Shared {
             .claim()
             .map_err(|error| TaskError::NoMemory(error.to_string()))?
             .ok_or(TaskError::TooMany(MOST))?;
-        let result =
-            AsyncResult { shared: Arc::clone(self), task, value: std::marker::PhantomData, taken: false.into() };
+        let result = AsyncResult::new(self, task);
         let Some(cell) = self.cells.cell(task.cell) else { return Err(TaskError::Cancelled) };
         let written = self.cells.fill(task, argument);
         match written {
             Ok(len) => cell.len.set(u32::try_from(len).unwrap_or(u32::MAX)),
             Err(too_large) => {
                 self.cells.change(task, Phase::Filling, Phase::Free);
-                return Err(TooLarge { slot: self.cells.size(), ..too_large }.into());
+                return Err(too_large.into());
             }
         }
         argument.sent(Sending::NOW);
         cell.shim.set(shim as usize as u64);
         cell.retries.set(retry.times());
+        cell.set_deadline(deadline);
         self.cells.change(task, Phase::Filling, Phase::Submitted);
         // There are as many places as there can be tasks; some may still have those that were cancelled, which are taken out soon.
         if self.tasks.put(task.pack()).is_err() {

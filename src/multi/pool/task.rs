@@ -63,9 +63,12 @@ pub enum TaskError {
     /// The pool has as many tasks as it can have.
     #[error("a pool can have {0} tasks at a time, and has them")]
     TooMany(usize),
-    /// The argument, or the result, does not fit; give the builder more `slot_bytes`, or put it into a blob.
-    #[error(transparent)]
+    /// The argument does not fit. Outside of a map more [`slot_bytes`](super::PoolBuilder::slot_bytes) make room, too.
+    #[error("the argument does not fit: {0}; outside of a map more `slot_bytes` for the pool's builder make room, too")]
     TooLarge(#[from] TooLarge),
+    /// The task was run, and its result does not fit: it is lost. As above.
+    #[error("the result does not fit: {0}; outside of a map more `slot_bytes` for the pool's builder make room, too")]
+    ResultTooLarge(TooLarge),
     /// The argument, or the result, cannot be read.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -95,14 +98,27 @@ pub enum TaskError {
 #[derive(Debug)]
 #[must_use = "dropping it cancels a task that has not begun"]
 pub struct AsyncResult<R: Message> {
-    pub(super) shared: Arc<Shared>,
-    pub(super) task: TaskId,
-    pub(super) value: PhantomData<fn() -> R>,
+    shared: Arc<Shared>,
+    task: TaskId,
+    value: PhantomData<fn() -> R>,
     /// The result has been taken, or nobody will take it.
-    pub(super) taken: Cell<bool>,
+    taken: Cell<bool>,
+    /// When there will be none any more.
+    deadline: Limit,
 }
 
 impl<R: Message> AsyncResult<R> {
+    pub(super) fn new(shared: &Arc<Shared>, task: TaskId) -> Self {
+        let (value, taken) = (PhantomData, Cell::new(false));
+        Self { shared: Arc::clone(shared), task, value, taken, deadline: Limit::NEVER }
+    }
+
+    /// It is over at the deadline, whatever its worker is at.
+    pub(super) fn until(mut self, deadline: Limit) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
     /// Waits for the result.
     ///
     /// # Errors
@@ -165,7 +181,7 @@ impl<R: Message> AsyncResult<R> {
     }
 
     fn is_over(&self) -> bool {
-        self.is_settled() || self.shared.has_ended()
+        self.is_settled() || self.shared.has_ended() || self.deadline.is_over()
     }
 
     /// Whether no worker is, or will be, at it. A pool can have ended before that.
@@ -174,22 +190,25 @@ impl<R: Message> AsyncResult<R> {
     }
 
     fn wait_over(&self, limit: Limit) -> bool {
-        self.shared.cells.head.over.wait(limit, || self.is_over().then_some(())).is_some()
+        let limit = limit.or_sooner(self.deadline);
+        self.shared.cells.head.over.wait(limit, || self.is_over().then_some(())).is_some() || self.is_over()
     }
 
     /// It is over: takes the result.
     fn take(&self) -> Result<R, TaskError> {
-        self.taken.set(true);
         let cells = &self.shared.cells;
         let (Some(phase), Some(cell)) = (self.phase(), cells.cell(self.task.cell)) else {
             return Err(TaskError::Cancelled);
         };
         match phase {
             Phase::Free => return Err(TaskError::Cancelled),
+            Phase::Overdue => return Err(TaskError::DeadlineExceeded),
             // A worker may be at it.
-            phase if !phase.is_over() => return Err(self.shared.why_ended()),
+            phase if !phase.is_over() && self.shared.has_ended() => return Err(self.shared.why_ended()),
+            phase if !phase.is_over() => return Err(TaskError::DeadlineExceeded),
             _ => {}
         }
+        self.taken.set(true);
         let len = cell.answer_len.get() as usize;
         // SAFETY: it is over, and only this handle reads it.
         let Some(mut sheet) = (unsafe { cells.sheet(self.task) }) else { return Err(TaskError::Cancelled) };
@@ -200,7 +219,7 @@ impl<R: Message> AsyncResult<R> {
                 let (message, location) = child::read_panic(bytes);
                 Err(TaskError::Panicked(PanicInfo { message, location, pid: cell.pid.get() }))
             }
-            Phase::TooLarge => Err(TooLarge { needed: len, slot: bytes.len() }.into()),
+            Phase::TooLarge => Err(TaskError::ResultTooLarge(TooLarge::noted(bytes))),
             Phase::Unreadable => Err(DecodeError("the argument".into()).into()),
             Phase::Died if cell.retries.get() > 0 => Err(TaskError::Quarantined { crashes: cell.attempts.get() }),
             Phase::Died => {

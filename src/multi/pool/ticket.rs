@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::cells::Phase;
 use super::job::{Job, item};
 use super::sheet::Sheet;
-use super::worker::Answer;
+use super::worker::{Answer, as_attempt};
 use crate::multi::arena::BlockId;
 use crate::multi::message::{Message, Reader, Writer, hand_over};
 use crate::multi::no_size::conjure;
@@ -46,9 +46,10 @@ fn run_chunk<A: Message, R: Message, F: Fn(A) -> R>(job: &Job, chunk: usize, wor
     let range = job.range(chunk);
     // ORDER(multi.job.begun): Acquire; with the Release of a ticket that has died.
     let begun = words.begun.load(Ordering::Acquire) as usize;
-    for item in range.clone().take(begun).filter(|item| job.written(*item) == item::AGAIN) {
-        run_items(job, item..item + 1, work, |_| {});
-        if job.written(item) == item::AGAIN {
+    for item in range.clone().take(begun) {
+        let Some(attempt) = item::next_attempt(job.written(item)) else { continue };
+        as_attempt(attempt, || run_items(job, item..item + 1, work, |_| {}));
+        if job.written(item) >= item::AGAIN {
             job.set_state(item, item::DONE);
         }
     }
@@ -73,7 +74,7 @@ fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
     let special = job.has_special();
     let run = AssertUnwindSafe(|| {
         for item in items.clone() {
-            if special && !matches!(job.written(item), item::NEW | item::AGAIN) {
+            if special && !matches!(job.written(item), item::NEW | item::AGAIN..) {
                 continue;
             }
             at.set(item);
@@ -86,8 +87,10 @@ fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
                 Ok(argument) => {
                     let result = work(argument);
                     // SAFETY: as above.
-                    if hand_over(&result, &mut Writer::new(unsafe { job.output::<R>(item) })).is_ok() {
-                        continue;
+                    match hand_over(&result, &mut Writer::new(unsafe { job.output::<R>(item) })) {
+                        Ok(()) => continue,
+                        // SAFETY: as above.
+                        Err(too_large) => unsafe { job.note_size::<R>(item, too_large) },
                     }
                     item::TOO_LARGE
                 }

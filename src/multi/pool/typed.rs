@@ -9,7 +9,7 @@ use super::cells::{Cells, Phase};
 use super::shared::Shared;
 use super::task::{AsyncResult, TaskError};
 use super::worker::{self, answer};
-use super::{MapError, PoolBuilder, WorkerContext};
+use super::{MapError, PoolBuilder, TaskBuilder, WorkerContext};
 use crate::multi::bell::Limit;
 use crate::multi::cpu::Core;
 use crate::multi::error::SpawnError;
@@ -18,7 +18,7 @@ use crate::multi::message::{Message, Reader};
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::process::Process;
 
-/// How often in a row a worker may end soon after its start before no other is started.
+/// How often in a row a worker may end soon after its start, without having begun a task, before no other is started.
 const SOON_DEATHS: u32 = 5;
 /// A worker that ends within this time has ended soon.
 const SOON: Duration = Duration::from_secs(1);
@@ -98,11 +98,12 @@ where
         for index in ended.into_iter().map(|place| running[place]) {
             let (worker, since, incarnation) =
                 std::mem::replace(&mut workers[index], (None, std::time::Instant::now(), 0));
+            let has_begun = worker.as_ref().is_some_and(|worker| worker.member().tasks.get() > 0);
             // One that has seen the end of the tasks returns true.
             if worker.is_none_or(|worker| matches!(worker.join(), Ok(true))) {
                 continue;
             }
-            soon[index] = if since.elapsed() < SOON { soon[index] + 1 } else { 0 };
+            soon[index] = if !has_begun && since.elapsed() < SOON { soon[index] + 1 } else { 0 };
             if soon[index] > SOON_DEATHS && cells.head.completed.get() == 0 {
                 super::gave_up(plan.pool);
                 return;
@@ -146,6 +147,11 @@ impl<In: Message, Out: Message> TypedPool<In, Out> {
     /// Why there is none.
     pub fn apply(&self, argument: In) -> Result<Out, TaskError> {
         self.submit(argument)?.get()
+    }
+
+    /// As [`Self::apply`], with more to say: how long it may take.
+    pub fn apply_with(&self, argument: In) -> TaskBuilder<'_, In, Out> {
+        TaskBuilder::new(&self.shared, worker::nothing, argument)
     }
 
     /// Has the workers work on each of `arguments`, and waits for the results, in their order.

@@ -7,6 +7,7 @@ use super::WorkerContext;
 use super::cells::{Cells, Phase, TaskId};
 use super::sheet::Sheet;
 use crate::multi::arena::BlockId;
+use crate::multi::bell::Limit;
 use crate::multi::child;
 use crate::multi::cpu::Core;
 use crate::multi::error::TooLarge;
@@ -17,6 +18,7 @@ use crate::multi::no_size::conjure;
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::queue::Consumer;
 use crate::sys::fork::own_pid;
+use crate::sys::kill_timer::KillTimer;
 use crate::sys::{affinity, signal};
 
 /// What a worker exits with whose `init` failed.
@@ -33,10 +35,18 @@ thread_local! {
     static ATTEMPT: LocalCell<u32> = const { LocalCell::new(0) };
 }
 
-/// Which attempt at the task under way this is, 1 the first time: more if its worker died and the pool [tries again](super::Retry). 0
-/// outside of a task.
+/// Which attempt at the task under way, in a map at the value, this is, 1 the first time: more if its worker died and it is
+/// [tried again](super::Retry). 0 outside of a task.
 pub fn task_attempt() -> u32 {
     ATTEMPT.get()
+}
+
+/// Does `work`, which is that attempt at something within the task under way.
+pub(super) fn as_attempt<T>(attempt: u32, work: impl FnOnce() -> T) -> T {
+    let outer = ATTEMPT.replace(attempt);
+    let done = work();
+    ATTEMPT.set(outer);
+    done
 }
 
 /// Runs `work` on the argument on the sheet and puts the result there.
@@ -52,7 +62,12 @@ pub(super) fn answer<R: Message>(sheet: &mut Sheet, result: std::thread::Result<
     let mut out = Writer::new(sheet.result());
     match result.map(|result| hand_over(&result, &mut out)) {
         Ok(Ok(())) => Ok(out.len()),
-        Ok(Err(TooLarge { needed, .. })) => Err((Phase::TooLarge, needed)),
+        Ok(Err(too_large)) => {
+            let mut out = Writer::new(sheet.result());
+            // There is room for that.
+            let _ = too_large.note(&mut out);
+            Err((Phase::TooLarge, out.len()))
+        }
         Err(_) => {
             let mut out = Writer::new(sheet.result());
             child::write_panic(&mut out);
@@ -132,7 +147,7 @@ pub(super) fn work(
     mut call: impl FnMut(u64, &mut Sheet, usize) -> Answer,
 ) -> bool {
     let most = cells.head.most_tasks.get();
-    let mut done = 0;
+    let (mut done, mut keeper) = (0, Timekeeper::default());
     while most == 0 || done < most {
         let Ok(lease) = tasks.lease() else { return true };
         let task = TaskId::unpack(*lease);
@@ -141,27 +156,65 @@ pub(super) fn work(
         lease.ack();
         if ours {
             member.tasks.add(1);
-            run_task(cells, task, &mut call);
+            run_task(cells, task, &mut keeper, &mut call);
             done += 1;
         }
     }
     false
 }
 
+/// Ends this worker at the deadline of the task that it is at.
+#[derive(Debug, Default)]
+pub(super) struct Timekeeper(Option<KillTimer>);
+
+impl Timekeeper {
+    /// Does `work`, unless it is too late for that. Who is still at it at the deadline is killed by the kernel.
+    fn keep<T>(&mut self, deadline: Limit, work: impl FnOnce() -> T) -> Option<T> {
+        let Some(at_ns) = deadline.at_ns() else { return Some(work()) };
+        if deadline.is_over() {
+            return None;
+        }
+        if let Err(error) = self.set(at_ns) {
+            log::warn!("this worker cannot be ended at its task's deadline: {error}; see `ulimit -i`");
+        }
+        let done = work();
+        // Before anybody hears of the result, so that it is this task and no other that it is killed with.
+        if self.0.as_mut().is_some_and(|timer| timer.unset().is_err()) {
+            self.0 = None;
+        }
+        Some(done)
+    }
+
+    fn set(&mut self, at_ns: u64) -> std::io::Result<()> {
+        let timer = match self.0.take() {
+            Some(timer) => timer,
+            None => KillTimer::new()?,
+        };
+        self.0.insert(timer).set(at_ns)
+    }
+}
+
 /// Runs a task that was [leased](Cells::lease).
-pub(super) fn run_task(cells: &Cells, task: TaskId, call: &mut impl FnMut(u64, &mut Sheet, usize) -> Answer) {
+pub(super) fn run_task(
+    cells: &Cells,
+    task: TaskId,
+    keeper: &mut Timekeeper,
+    call: &mut impl FnMut(u64, &mut Sheet, usize) -> Answer,
+) {
     let Some(cell) = cells.cell(task.cell) else { return };
     cell.pid.set(own_pid().unsigned_abs());
     ATTEMPT.set(cell.attempts.add(1) + 1);
     // SAFETY: it is leased to us.
     let Some(mut sheet) = (unsafe { cells.sheet(task) }) else { return };
-    let (phase, len) = match call(cell.shim.get(), &mut sheet, cell.len.get() as usize) {
-        Ok(len) => (Phase::Done, len),
-        Err((phase, len)) => (phase, len),
+    let begun = keeper.keep(cell.deadline(), || call(cell.shim.get(), &mut sheet, cell.len.get() as usize));
+    let (phase, len) = match begun {
+        Some(Ok(len)) => (Phase::Done, len),
+        Some(Err((phase, len))) => (phase, len),
+        None => (Phase::Overdue, 0),
     };
     ATTEMPT.set(0);
     cell.answer_len.set(u32::try_from(len).unwrap_or(u32::MAX));
-    cells.head.completed.add(1);
+    cells.head.completed.add(u64::from(phase != Phase::Overdue));
     if !cells.change(task, Phase::Leased, phase) {
         // Nobody waits for it any more.
         cells.change(task, Phase::Orphan, Phase::Free);

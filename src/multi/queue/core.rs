@@ -8,7 +8,7 @@ use super::slots::{self, Claim, NO_CONSUMER, NO_PRODUCER, Slots};
 use super::state::Phase;
 use crate::multi::arena::Kind;
 use crate::multi::bell::{Bell, Limit};
-use crate::multi::error::{DecodeError, GetError, PutError, TooLarge};
+use crate::multi::error::{DecodeError, GetError, PutError};
 use crate::multi::message::{Message, Reader, Writer, hand_over};
 use crate::multi::object::{Handle, Object, Role};
 
@@ -108,7 +108,7 @@ impl<T: Message> Core<T> {
                 self.slots.publish(begun.claim, len);
                 Ok(())
             }
-            Err(too_large) => Err(PutError::TooLarge(value, TooLarge { slot: T::SLOT, ..too_large })),
+            Err(too_large) => Err(PutError::TooLarge(value, too_large)),
         }
     }
 

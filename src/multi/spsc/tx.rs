@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::LOOKS;
 use super::lane::{CONSUMER, Lane};
 use crate::multi::bell::Limit;
-use crate::multi::error::{PutError, TooLarge};
+use crate::multi::error::PutError;
 use crate::multi::message::{Message, Writer, hand_over};
 use crate::multi::queue::Shutdown;
 use crate::prim::{Ordering, spin_loop};
@@ -116,7 +116,7 @@ impl<T: Message> Tx<T> {
         self.lane.slots.prefetch_to_fill(position.wrapping_add(ahead), T::SLOT);
         let mut out = Writer::new(&mut self.lane.slots.fill(position)[..T::SLOT]);
         if let Err(too_large) = hand_over(&value, &mut out) {
-            return Err(PutError::TooLarge(value, TooLarge { slot: T::SLOT, ..too_large }));
+            return Err(PutError::TooLarge(value, too_large));
         }
         self.cursor.publish(1);
         self.lane.fences.published();

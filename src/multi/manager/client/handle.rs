@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::super::error::ManagerError;
-use super::super::wire::{Blob, Op, Reply};
+use super::super::wire::{Blob, Items, Op, Reply};
 use super::pool::Client;
+use crate::multi::object::is_bequeathing;
 use crate::sys::fork;
 
 /// Who is asked.
@@ -103,6 +104,11 @@ impl Handle {
         postcard::to_stdvec(value).map_err(|error| self.codec(&error.to_string()))
     }
 
+    /// Appends a value to what will be the bytes of [`Items`].
+    pub(in super::super) fn append<T: Serialize>(&self, value: &T, items: &mut Vec<u8>) -> Result<(), ManagerError> {
+        Items::append(&self.encode(value)?, items).map_err(|error| self.codec(&error.to_string()))
+    }
+
     /// The value of bytes.
     pub(in super::super) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, ManagerError> {
         value(Blob(bytes)).ok_or_else(|| self.codec("the bytes are of another type"))
@@ -115,8 +121,9 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // What a child was forked with is its parent's; its own use of it is leased until its end.
-        if self.pid == fork::own_pid() {
+        // What a child was forked with is its parent's; its own use of it is leased until its end. What was given to a child the parent
+        // keeps for it, as the child has not used it yet.
+        if self.pid == fork::own_pid() && !is_bequeathing() {
             self.client.release(self.target.id);
         }
     }

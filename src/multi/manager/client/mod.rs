@@ -6,9 +6,12 @@
 
 mod handle;
 mod held;
+mod known;
 mod line;
+pub(super) mod passport;
 mod pool;
 
 pub(super) use handle::{Handle, Target, value};
 pub(super) use held::Held;
+pub(super) use known::introduce;
 pub(super) use pool::Client;

@@ -62,6 +62,11 @@ impl Client {
         &self.key
     }
 
+    /// The server's number.
+    pub(super) fn incarnation(&self) -> Option<u64> {
+        self.lock().incarnation
+    }
+
     /// From now on the server may be silent so long.
     pub(in super::super) fn set_silence_limit(&self, limit: Option<Duration>) -> Result<(), ManagerError> {
         self.lock().limit = limit;
@@ -266,6 +271,7 @@ impl Client {
             Refusal::Closed => ManagerError::Closed { object },
             Refusal::Broken => ManagerError::Broken { object },
             Refusal::TooLarge { len, max } => ManagerError::TooLarge { object, len, max },
+            Refusal::TooMany { items, max } => ManagerError::TooMany { object, items, max },
             Refusal::NotHeld => ManagerError::Remote(format!("{object} is not held by who gives it back")),
             Refusal::NotYours => {
                 ManagerError::Remote(format!("{object} can be shut down only by the process that has started it"))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::client::Handle;
 use super::super::error::ManagerError;
-use super::super::wire::{Blob, Op};
+use super::super::wire::{Blob, Items, Op};
 use super::array::update_at;
 use super::{Wire, proxy};
 
@@ -43,11 +43,13 @@ impl<T: Wire> RList<T> {
     /// Adds all values at the end, next to each other, in one request.
     ///
     /// # Errors
-    /// As [`Self::push`].
+    /// As [`Self::push`]; [`ManagerError::TooMany`] if a manager does not take so many [at a time](crate::multi::ManagerBuilder::max_message).
     pub fn extend(&self, values: impl IntoIterator<Item = T>) -> Result<(), ManagerError> {
-        let values: Vec<Vec<u8>> =
-            values.into_iter().map(|value| self.handle.encode(&value)).collect::<Result<_, _>>()?;
-        self.handle.tell(Op::Extend(values.iter().map(|value| Blob(value)).collect()))
+        let mut items = Vec::new();
+        for value in values {
+            self.handle.append(&value, &mut items)?;
+        }
+        self.handle.tell(Op::Extend(Items(Blob(&items))))
     }
 
     /// The value at `index`, if the list is so long.

@@ -50,7 +50,13 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Wire for T {}
 
 /// A proxy of an object in a manager. Its clones are proxies of the same object.
 ///
-/// The object lives as long as a process has a proxy of it, or it has a [name](super::Manager::publish).
+/// The object lives as long as a process has a proxy of it, or it has a [name](super::Manager::publish). One that the work of a
+/// [`Process::spawn`](crate::multi::Process::spawn) has captured stays this process's, too, until it ends.
+///
+/// A proxy is a [`Message`](crate::multi::Message): a queue, a pipe or a task can bring it to another process of this program, which asks
+/// the server for it when it receives it. It is of no use there ([`DecodeError`](crate::multi::DecodeError)) if the object is no more by
+/// then: whoever sends it keeps a clone till then, as in Python. In a message the key goes along, through memory that this program's
+/// processes share and nobody else can open.
 ///
 /// ```
 /// use pinring::multi::{Manager, REvent};
@@ -60,6 +66,9 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Wire for T {}
 /// manager.publish("started", &event)?;
 /// event.set()?;
 /// assert!(manager.lookup::<REvent>("started")?.is_set()?);
+/// // A worker, which was there before, gets it as the argument of a task.
+/// let pool = pinring::multi::Pool::with_processes(1)?;
+/// assert!(pool.apply(|event: REvent| event.is_set().unwrap(), event.clone())?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Proxy: Sealed + Clone {}
@@ -105,6 +114,23 @@ macro_rules! proxy {
             #[allow(private_interfaces, reason = "nobody outside can name the trait")]
             fn handle(&self) -> &std::sync::Arc<$crate::multi::manager::client::Handle> {
                 &self.handle
+            }
+        }
+
+        impl $(<$($type: 'static),+>)? $crate::multi::message::Message for $name $(<$($type),+>)? {
+            const SLOT: usize = $crate::multi::manager::client::passport::SLOT;
+
+            fn encode(
+                &self,
+                out: &mut $crate::multi::message::Writer<'_>,
+            ) -> Result<(), $crate::multi::error::TooLarge> {
+                $crate::multi::manager::client::passport::write(&self.handle, out)
+            }
+
+            fn decode(
+                from: &mut $crate::multi::message::Reader<'_>,
+            ) -> Result<Self, $crate::multi::error::DecodeError> {
+                $crate::multi::manager::client::passport::read(from)
             }
         }
 

@@ -14,6 +14,9 @@ const AHEAD: usize = 4096;
 /// Memory that a connection keeps for its next message.
 const KEPT: usize = 64 << 10;
 
+/// A request may bring one item of a list for each of so many bytes that it may have. An item takes some 60 bytes beside its own.
+const BYTES_PER_ITEM: usize = 8;
+
 /// What comes after an answer.
 enum Next {
     Go,
@@ -104,7 +107,18 @@ fn turn(
 
 fn answer(shared: &Shared, session: &Session, request: &Request<'_>, caller: &mut Caller<'_>) -> Result<(), Refusal> {
     let holdings = &shared.holdings;
+    if let Some(items) = request.op.items() {
+        let items = items.count().ok_or_else(|| Refusal::BadArguments("its items make no sense".to_owned()))?;
+        let max = (shared.max_message / BYTES_PER_ITEM) as u64;
+        if items > max {
+            return Err(Refusal::TooMany { items, max });
+        }
+    }
     match &request.op {
+        Op::Lease { type_name } => {
+            holdings.lease(session, request.object, type_name)?;
+            caller.reply(&Reply::Nothing)
+        }
         Op::Publish { name } => {
             holdings.publish(name, holdings.find(session, request.object)?);
             caller.reply(&Reply::Nothing)

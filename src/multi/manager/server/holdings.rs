@@ -116,6 +116,16 @@ impl Holdings {
         Ok(object)
     }
 
+    /// Leases the object with that number to `session` once more: it has come there in a message.
+    pub(super) fn lease(&self, session: &Session, id: u64, type_name: &str) -> Result<(), Refusal> {
+        let object = lock(&self.objects).living.get(&id).and_then(Weak::upgrade).ok_or(Refusal::NoObject)?;
+        if object.type_name != type_name {
+            return Err(Refusal::WrongType { found: object.type_name.clone() });
+        }
+        session.lease(object);
+        Ok(())
+    }
+
     /// The object of that name, leased to `session`.
     pub(super) fn lookup(&self, session: &Session, name: &str, type_name: &str) -> Result<u64, Refusal> {
         let object = lock(&self.names).get(name).cloned().ok_or(Refusal::NoName)?;
@@ -171,7 +181,7 @@ impl Session {
 fn make(kind: &Kind<'_>, services: &[Registration]) -> Result<Box<dyn Body>, Refusal> {
     Ok(match kind {
         Kind::Value(value) => Box::new(Value::new(*value)),
-        Kind::List(items) => Box::new(List::new(items)),
+        Kind::List(items) => Box::new(List::new(*items)),
         Kind::Dict => Box::new(Dict::default()),
         Kind::Lock => Box::new(Lock::default()),
         Kind::Semaphore(permits) => Box::new(Semaphore::new(*permits)),

@@ -2,15 +2,15 @@
 
 use std::sync::Mutex;
 
-use super::super::wire::{Blob, Op, Refusal, Reply};
+use super::super::wire::{Blob, Items, Op, Refusal, Reply};
 use super::body::{Body, Caller, lock};
 use super::values::exchange;
 
 pub(super) struct List(Mutex<Vec<Vec<u8>>>);
 
 impl List {
-    pub(super) fn new(items: &[Blob<'_>]) -> Self {
-        Self(Mutex::new(items.iter().map(|item| item.0.to_vec()).collect()))
+    pub(super) fn new(items: Items<'_>) -> Self {
+        Self(Mutex::new(items.iter().map(<[u8]>::to_vec).collect()))
     }
 }
 
@@ -40,7 +40,7 @@ impl Body for List {
                 caller.reply(&Reply::Bytes(Blob(&items.remove(at))))
             }
             Op::Extend(new) => {
-                items.extend(new.iter().map(|item| item.0.to_vec()));
+                items.extend(new.iter().map(<[u8]>::to_vec));
                 caller.reply(&Reply::Nothing)
             }
             Op::Pop => {
