@@ -79,10 +79,12 @@ impl<T: Message> Core<T> {
         Self { handle: self.handle.another(role), slots: self.slots, value: PhantomData }
     }
 
+    #[inline]
     pub(super) fn refuses(&self) -> bool {
         self.slots.head.shut.get() != 0 || self.slots.head.gone.get() & NO_CONSUMER != 0
     }
 
+    #[inline]
     pub(in crate::multi) fn try_put(&self, value: T) -> Result<(), PutError<T>> {
         if self.refuses() {
             return Err(PutError::Closed(value));
@@ -98,6 +100,7 @@ impl<T: Message> Core<T> {
         self.slots.try_claim().is_some_and(|claim| self.fill(claim, value).is_ok())
     }
 
+    #[inline]
     pub(super) fn fill(&self, mut claim: Claim, value: T) -> Result<(), PutError<T>> {
         let mut begun = Begun { slots: &self.slots, claim: &mut claim, end: Some(Slots::give_up) };
         let mut out = Writer::new(begun.claim.bytes_mut());
@@ -112,29 +115,33 @@ impl<T: Message> Core<T> {
         }
     }
 
+    #[inline]
     pub(in crate::multi) fn put(&self, value: T, limit: Limit) -> Result<(), PutError<T>> {
         match self.try_put(value) {
-            Err(PutError::Full(value)) => {
-                let mut value = Some(value);
-                let put =
-                    self.slots.head.emptied.wait(limit, || match value.take().map(|value| self.try_put(value))? {
-                        Err(PutError::Full(back)) => {
-                            value = Some(back);
-                            None
-                        }
-                        other => Some(other),
-                    });
-                match (put, value) {
-                    (Some(put), _) => put,
-                    (None, Some(value)) => Err(PutError::Timeout(value)),
-                    (None, None) => Ok(()),
-                }
-            }
+            Err(PutError::Full(value)) => self.put_slowly(value, limit),
             other => other,
         }
     }
 
+    #[cold]
+    fn put_slowly(&self, value: T, limit: Limit) -> Result<(), PutError<T>> {
+        let mut value = Some(value);
+        let put = self.slots.head.emptied.wait(limit, || match value.take().map(|value| self.try_put(value))? {
+            Err(PutError::Full(back)) => {
+                value = Some(back);
+                None
+            }
+            other => Some(other),
+        });
+        match (put, value) {
+            (Some(put), _) => put,
+            (None, Some(value)) => Err(PutError::Timeout(value)),
+            (None, None) => Ok(()),
+        }
+    }
+
     /// Takes a value, or says why there is none.
+    #[inline]
     pub(super) fn try_take(&self) -> Result<Claim, GetError> {
         if self.slots.head.shut.get() == 2 {
             return Err(GetError::Closed);
@@ -148,11 +155,16 @@ impl<T: Message> Core<T> {
         }
     }
 
+    #[inline]
     pub(super) fn take(&self, limit: Limit) -> Result<Claim, GetError> {
         match self.try_take() {
-            Err(GetError::Empty) => {}
-            other => return other,
+            Err(GetError::Empty) => self.take_slowly(limit),
+            other => other,
         }
+    }
+
+    #[cold]
+    fn take_slowly(&self, limit: Limit) -> Result<Claim, GetError> {
         let taken = self.slots.head.filled.wait(limit, || match self.try_take() {
             Err(GetError::Empty) => None,
             other => Some(other),
@@ -161,6 +173,7 @@ impl<T: Message> Core<T> {
     }
 
     /// The value of a claim; without one the claim is done with.
+    #[inline]
     pub(super) fn decode(&self, claim: &mut Claim) -> Result<T, DecodeError> {
         let mut begun = Begun { slots: &self.slots, claim, end: Some(Slots::finish) };
         let value = T::decode(&mut Reader::new(begun.claim.bytes()))?;
@@ -168,16 +181,19 @@ impl<T: Message> Core<T> {
         Ok(value)
     }
 
+    #[inline]
     fn read(&self, mut claim: Claim) -> Result<T, GetError> {
         let value = self.decode(&mut claim)?;
         self.slots.finish(&claim);
         Ok(value)
     }
 
+    #[inline]
     pub(in crate::multi) fn try_get(&self) -> Result<T, GetError> {
         self.try_take().and_then(|claim| self.read(claim))
     }
 
+    #[inline]
     pub(in crate::multi) fn get(&self, limit: Limit) -> Result<T, GetError> {
         self.take(limit).and_then(|claim| self.read(claim))
     }

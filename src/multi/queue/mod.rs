@@ -130,6 +130,7 @@ impl<T: Message> Producer<T> {
     ///
     /// # Errors
     /// The value comes back if nobody will take it any more, or if it does not fit.
+    #[inline]
     pub fn put(&self, value: T) -> Result<(), PutError<T>> {
         self.core.put(value, Limit::NEVER)
     }
@@ -220,6 +221,7 @@ impl<T: Message> Consumer<T> {
     ///
     /// # Errors
     /// If there will be none, or it cannot be read.
+    #[inline]
     pub fn get(&self) -> Result<T, GetError> {
         self.core.get(Limit::NEVER)
     }
@@ -391,6 +393,7 @@ impl<T: Message> Queue<T> {
     ///
     /// # Errors
     /// As [`Producer::put`].
+    #[inline]
     pub fn put(&self, value: T) -> Result<(), PutError<T>> {
         self.producer.put(value)
     }
@@ -399,6 +402,7 @@ impl<T: Message> Queue<T> {
     ///
     /// # Errors
     /// As [`Consumer::get`].
+    #[inline]
     pub fn get(&self) -> Result<T, GetError> {
         self.consumer.get()
     }
