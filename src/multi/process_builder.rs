@@ -60,7 +60,7 @@ impl ProcessBuilder {
         Self { stdin_null: true, ..self }
     }
 
-    fn reserve(&self, flags: u32) -> Result<(usize, &'static Member), SpawnError> {
+    fn reserve(&self, launched: bool) -> Result<(usize, &'static Member), SpawnError> {
         family::join()?;
         left_alone::reap();
         let own = family::member(family::me());
@@ -69,7 +69,8 @@ impl ProcessBuilder {
         }
         let daemon = if self.daemon { DAEMON | BOUND } else { 0 };
         let bound = if self.bound { BOUND } else { 0 };
-        family::reserve(flags | daemon | bound, self.name.as_deref())
+        let name = self.name.as_deref();
+        if launched { family::engage(LAUNCHED | daemon | bound, name) } else { family::reserve(daemon | bound, name) }
     }
 
     /// As [`Process::spawn`].
@@ -78,7 +79,7 @@ impl ProcessBuilder {
     /// As [`Process::spawn`].
     pub fn spawn<R: Message>(self, work: impl FnOnce() -> R + Send + 'static) -> Result<Process<R>, SpawnError> {
         family::refuse_threads()?;
-        let (place, member) = self.reserve(0)?;
+        let (place, member) = self.reserve(false)?;
         child::flush();
         let parent = own_pid();
         // SAFETY: no other threads, as just counted.
@@ -129,16 +130,13 @@ impl ProcessBuilder {
     {
         const { assert!(size_of::<F>() == 0, "what spawn_fn calls must not capture anything; pass data as the argument") }
         let _ = work;
-        let (place, member) = self.reserve(LAUNCHED)?;
         let mut bytes = [0; ANSWER];
         let mut out = Writer::new(&mut bytes);
+        argument.encode(&mut out)?;
+        let len = out.len();
+        let (place, member) = self.reserve(true)?;
         let core = Core::pack(self.core) | u64::from(self.stdin_null) << 32;
         let shim: fn(usize, &mut Writer<'_>) -> Result<(), TooLarge> = call::<A, R, F>;
-        if let Err(error) = argument.encode(&mut out) {
-            member.set_state(State::Free);
-            return Err(error.into());
-        }
-        let len = out.len();
         child::write_answer(place, &bytes[..len]);
         for (word, value) in member.job.iter().zip([shim as usize as u64, len as u64, core]) {
             word.set(value);
