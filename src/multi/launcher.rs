@@ -283,9 +283,12 @@ impl Launcher<'_> {
     fn reap(&mut self, place: usize) {
         let member = family::member(place);
         if member.is(LAUNCHED) {
-            if let Ok(Some(ended)) = wait::reap(pid_of(place)) {
+            let pid = pid_of(place);
+            // Before its pid can be another's: who has just engaged it observes it by that.
+            if let Ok(Some(ended)) = wait::peek(pid) {
                 member.set_status(ended.into());
             }
+            let _ = wait::reap(pid);
         }
         self.bury(place);
     }
