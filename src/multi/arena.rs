@@ -22,6 +22,9 @@ pub(super) const UNIT: usize = 4096;
 /// (In unit tests fewer, which the explorer of schedules adds up many thousand times.)
 pub(super) const MEMBERS: usize = if cfg!(test) { 64 } else { 256 };
 
+/// Most processes that stand by. One is forked while another works.
+pub(super) const READY: usize = 2;
+
 /// What is asked for; where the system does not give so much (a limit on file sizes), halves of it are tried.
 const SIZE: usize = if usize::BITS == 64 { 1 << 36 } else { 1 << 28 };
 const LEAST: usize = 1 << 24;
@@ -42,6 +45,11 @@ unsafe impl Words for Word64 {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct BlockId(pub(super) u32);
 
+/// Where the table begins: behind the members' pages. These are next to the root, so that a child that looks at the root and at its own
+/// page has both by one fault, mostly.
+#[allow(clippy::cast_possible_truncation, reason = "there are not so many")]
+const TABLE: BlockId = BlockId(1 + MEMBERS as u32);
+
 /// First unit of the mapping.
 #[repr(C)]
 struct Root {
@@ -52,6 +60,7 @@ struct Root {
     /// Number of the next block.
     generation: Word64,
     log_level: Word32,
+    standby: [Word32; READY],
 }
 
 // SAFETY: words only.
@@ -102,15 +111,15 @@ impl Arena {
         self.units.div_ceil(512)
     }
 
-    /// First unit that blocks may have: behind the root, the table and the members' pages.
+    /// First unit that blocks may have: behind the root, the members' pages and the table.
     fn first(&self) -> u32 {
-        1 + self.table_units() + u32::try_from(MEMBERS).unwrap_or(u32::MAX)
+        TABLE.0 + self.table_units()
     }
 
     /// The page of a member.
     pub(super) fn member_page(&self, member: usize) -> BlockId {
         assert!(member < MEMBERS, "no member {member}");
-        BlockId(1 + self.table_units() + u32::try_from(member).unwrap_or(u32::MAX))
+        BlockId(1 + u32::try_from(member).unwrap_or(u32::MAX))
     }
 
     fn root(&'static self) -> &'static Root {
@@ -122,8 +131,13 @@ impl Arena {
         &self.root().log_level
     }
 
+    /// Places of the processes that stood by last; 0: none did.
+    pub(super) fn standby(&'static self) -> &'static [Word32; READY] {
+        &self.root().standby
+    }
+
     fn entry(&'static self, unit: u32) -> &'static Word64 {
-        self.view(BlockId(1), unit as usize * size_of::<Word64>())
+        self.view(TABLE, unit as usize * size_of::<Word64>())
     }
 
     fn look(&'static self, unit: u32) -> Entry {

@@ -196,6 +196,15 @@ impl Bell {
         if let Some(found) = Self::spin(&mut look) {
             return Some(found);
         }
+        self.rest_with(limit, ask, look)
+    }
+
+    /// As [`Self::wait`], but sleeps at once: for who knows that it takes longer.
+    pub(super) fn rest<T>(&self, limit: Limit, look: impl FnMut() -> Option<T>) -> Option<T> {
+        self.rest_with(limit, || {}, look)
+    }
+
+    fn rest_with<T>(&self, limit: Limit, ask: impl Fn(), mut look: impl FnMut() -> Option<T>) -> Option<T> {
         loop {
             let announced = self.announce();
             ask();

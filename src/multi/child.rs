@@ -11,7 +11,7 @@ use super::error::TooLarge;
 use super::family;
 use super::left_alone;
 use super::logging;
-use super::member::{ANSWER, ANSWER_AT, Answer, BOUND, DETACHED, State};
+use super::member::{ANSWER, ANSWER_AT, Answer, BOUND, DETACHED, Member, State};
 use super::message::{Message, Reader, Writer, hand_over};
 use crate::sys::fork::{exit_now, own_pid, parent_pid};
 use crate::sys::{prctl, signal, stderr};
@@ -72,6 +72,9 @@ pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() 
         if member.is(BOUND) {
             prctl::die_with_parent()?;
         }
+        if parent_pid() == parent && member.released.get() != 0 && member.generation() == generation {
+            return Ok(());
+        }
         // Should it end before that, nobody may know of us, and the place can be another's. After that we live on, unless we are bound.
         let released = || (member.released.get() != 0).then(|| member.generation() == generation);
         for slice in Limit::NEVER.slices() {
@@ -87,11 +90,14 @@ pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() 
     live(place, |out| leave_answer(place, &work(), out))
 }
 
-/// The life of a child forked by the launcher: `prepare` lets go of what is the launcher's.
-pub(super) fn launched(place: usize, prepare: impl FnOnce()) -> ! {
+/// The life of a child forked by the launcher: `prepare` lets go of what is the launcher's. One that stands by is given the launcher's pid.
+pub(super) fn launched(place: usize, launcher: Option<i32>, prepare: impl FnOnce()) -> ! {
     be_born(place, || {
         prepare();
-        wait_for_release(place);
+        match launcher {
+            Some(launcher) => stand_by(place, launcher)?,
+            None => wait_for_release(place),
+        }
         signal::heed_stop_signals()
     });
     let shim = usize::try_from(family::member(place).job[0].get()).unwrap_or(0);
@@ -107,20 +113,36 @@ fn wait_for_release(place: usize) {
     member.news.wait(Limit::NEVER, || (member.released.get() != 0).then_some(()));
 }
 
+/// Until somebody has engaged us and has put down what we are to do. Without the launcher we end, as long as we are nobody's.
+fn stand_by(place: usize, launcher: i32) -> std::io::Result<()> {
+    let member = family::member(place);
+    let generation = member.generation();
+    prctl::set_name("pinring-standby")?;
+    prctl::die_with_parent()?;
+    if parent_pid() != launcher {
+        exit_now(STILLBORN);
+    }
+    member.news.rest(Limit::NEVER, || (member.released.get() != 0).then_some(()));
+    // Who engaged us has found the launcher gone, and has given the place up.
+    if member.generation() != generation {
+        exit_now(STILLBORN);
+    }
+    prctl::live_on()
+}
+
 fn be_born(place: usize, set_up: impl FnOnce() -> std::io::Result<()>) {
     family::become_member(place);
     hooks().clear();
     left_alone::forget();
+    std::panic::set_hook(Box::new(say_panic));
     let member = family::member(place);
-    let name = member.name();
-    let named = prctl::set_name(&name);
-    if let Err(error) = named.and_then(|()| set_up()) {
-        stderr::say(&format!("pinring: process `{name}`: cannot be set up: {error}"));
+    // Named at the end: who stands by has no name before. Without the heap, a page of which would have to be copied.
+    if let Err(error) = set_up().and_then(|()| prctl::set_name(member.name_bytes())) {
+        stderr::say(&format!("pinring: process `{}`: cannot be set up: {error}", member.name()));
         exit_now(STILLBORN);
     }
     // Not before: if the parent has ended the place may be another's.
     member.pid.set(own_pid().unsigned_abs());
-    std::panic::set_hook(Box::new(say_panic));
     logging::take_over();
 }
 
@@ -220,9 +242,8 @@ pub(super) fn read_answer(place: usize, len: usize) -> Vec<u8> {
 /// because there is no launcher any more.
 pub(super) fn wait_for_burial(place: usize, limit: Limit) -> bool {
     let member = family::member(place);
-    let buried = || matches!(member.state(), State::Ended | State::Free).then_some(());
     for slice in limit.slices() {
-        if member.news.wait(slice, buried).is_some() {
+        if member.news.wait(slice, || is_buried(member)).is_some() {
             return true;
         }
         if !family::launcher_lives() {
@@ -230,4 +251,16 @@ pub(super) fn wait_for_burial(place: usize, limit: Limit) -> bool {
         }
     }
     false
+}
+
+/// Sleeps until then, or for a slice of the time.
+pub(super) fn rest_until_burial(place: usize, limit: Limit) {
+    let member = family::member(place);
+    if let Some(slice) = limit.slices().next() {
+        member.news.rest(slice, || is_buried(member));
+    }
+}
+
+fn is_buried(member: &Member) -> Option<()> {
+    matches!(member.state(), State::Ended | State::Free).then_some(())
 }

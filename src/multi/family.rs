@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use super::arena::{Arena, MEMBERS};
 use super::bell::Limit;
+use super::child;
 use super::error::SpawnError;
 use super::launcher;
 use super::member::{Member, State};
@@ -14,7 +15,7 @@ use super::thread;
 use crate::prim::AtomicU32;
 use crate::prim::Ordering;
 use crate::process::{Doing, look};
-use crate::sys::fork::{Side, exit_now, fork, own_pid, thread_count};
+use crate::sys::fork::{Side, exit_now, fork, has_one_thread, own_pid, thread_count};
 use crate::sys::socket::Channel;
 
 /// Place of the process that called [`init`]; 0 is nobody's.
@@ -53,6 +54,8 @@ pub fn init() -> Result<(), SpawnError> {
     let (ours, theirs) = Channel::pair()?;
     found(Arena::create()?, ours);
     member(LAUNCHER).reserve((MAIN, member(MAIN)), 0, "launcher");
+    // All that the launcher starts would write it again.
+    child::flush();
     // SAFETY: no other threads, as just counted.
     #[allow(unsafe_code)]
     match unsafe { fork() }? {
@@ -140,10 +143,38 @@ pub(super) fn members() -> impl Iterator<Item = (usize, &'static Member)> {
 /// Takes a free place for a process that is to be started.
 pub(super) fn reserve(flags: u32, name: Option<&str>) -> Result<(usize, &'static Member), SpawnError> {
     let own = member(me());
-    let number = own.children.add(1) + 1;
-    let name = name.map_or_else(|| default_name(&own.name(), number), str::to_owned);
-    let free = members().skip(LAUNCHER).find(|(_, member)| member.reserve((me(), own), flags, &name));
+    reserve_named(own, flags, &child_name(own, name))
+}
+
+/// Takes the process that stands by, or else as [`reserve`].
+pub(super) fn engage(flags: u32, name: Option<&str>) -> Result<(usize, &'static Member), SpawnError> {
+    let own = member(me());
+    let name = child_name(own, name);
+    let mut ready = standing_by().map(|place| (place, member(place)));
+    match ready.find(|(_, member)| member.engage((me(), own), flags, &name)) {
+        Some(engaged) => Ok(engaged),
+        None => reserve_named(own, flags, &name),
+    }
+}
+
+fn reserve_named(own: &Member, flags: u32, name: &str) -> Result<(usize, &'static Member), SpawnError> {
+    let free = members().skip(LAUNCHER).find(|(_, member)| member.reserve((me(), own), flags, name));
     free.ok_or(SpawnError::TooMany { most: MEMBERS - 1 - LAUNCHER })
+}
+
+/// Places of the processes that stand by.
+pub(super) fn standing_by() -> impl Iterator<Item = usize> {
+    get().arena.standby().iter().filter_map(|word| stands_by(word.get() as usize))
+}
+
+/// That place, if the process there stands by.
+pub(super) fn stands_by(place: usize) -> Option<usize> {
+    ((1..MEMBERS).contains(&place) && member(place).state() == State::StandingBy).then_some(place)
+}
+
+fn child_name(own: &Member, name: Option<&str>) -> String {
+    let number = own.children.add(1) + 1;
+    name.map_or_else(|| default_name(&own.name(), number), str::to_owned)
 }
 
 /// As Python names them: `Process-1`, its first child `Process-1:1`.
@@ -172,13 +203,17 @@ pub(super) fn ask(request: launcher::Request, place: usize) -> Result<(), SpawnE
     }
 }
 
-/// Has the launcher start the process of a place that was [reserved](reserve).
+/// Has the launcher start the process of a place that was [reserved](reserve); one that was [engaged](engage) is there already.
 ///
 /// # Errors
 /// If it has gone, or there was no fork: the place is still the caller's.
 pub(super) fn start(place: usize) -> Result<(), SpawnError> {
-    ask(launcher::Request::Start, place)?;
     let member = member(place);
+    if member.pid.get() != 0 {
+        // It ended with the launcher, and its pid may be another's, if that has gone.
+        return if get().requests.has_peer() { Ok(()) } else { Err(SpawnError::LauncherGone) };
+    }
+    ask(launcher::Request::Start, place)?;
     let begun = || (member.state() != State::Reserved).then_some(());
     for slice in Limit::NEVER.slices() {
         if member.news.wait(slice, begun).is_some() {
@@ -202,6 +237,9 @@ pub(super) fn descriptors() -> [RawFd; 2] {
 
 /// Refuses if other threads exist. One that has just been joined may still be on its way out of the kernel: it gets a moment.
 pub(super) fn refuse_threads() -> Result<(), SpawnError> {
+    if has_one_thread() {
+        return Ok(());
+    }
     for _ in 0..100 {
         match thread_count() {
             Some(1) => return Ok(()),

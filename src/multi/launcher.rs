@@ -10,6 +10,7 @@ use super::child;
 use super::family::{self, LAUNCHER, MAIN};
 use super::member::{BOUND, DETACHED, LAUNCHED, Member, NAMES, REVIVE, State};
 use super::object::Object;
+use super::standby::{self, Hurry};
 use super::{pool, shared_memory, sweep};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::epoll::Epoll;
@@ -52,13 +53,13 @@ struct Life {
     idle: u32,
 }
 
-struct Launcher<'l> {
+pub(super) struct Launcher<'l> {
     requests: &'l Channel,
     epoll: Epoll,
     /// By place, the process there.
-    watched: Vec<Option<PidFd>>,
+    pub(super) watched: Vec<Option<PidFd>>,
     /// Places whose processes no descriptor was free for: they are glanced at.
-    unseen: Vec<usize>,
+    pub(super) unseen: Vec<usize>,
     /// Places of pools' workers that no process was to be had for: it is tried again.
     unborn: Vec<usize>,
     /// Given up for the moment of a glance.
@@ -67,6 +68,7 @@ struct Launcher<'l> {
     lives: Vec<Life>,
     /// By place, whether the process there has ended and those that end with it have not.
     outlived: Vec<bool>,
+    pub(super) hurry: Hurry,
 }
 
 /// In the launcher's process, until nobody is left; its exit code.
@@ -81,6 +83,7 @@ pub(super) fn run(requests: &Channel) -> i32 {
             spare: Some(spare(requests)?),
             lives: vec![Life::default(); MEMBERS],
             outlived: vec![false; MEMBERS],
+            hurry: Hurry::default(),
         };
         launcher.watch(MAIN);
         launcher.serve()
@@ -94,7 +97,7 @@ pub(super) fn run(requests: &Channel) -> i32 {
     }
 }
 
-fn pid_of(place: usize) -> i32 {
+pub(super) fn pid_of(place: usize) -> i32 {
     i32::try_from(family::member(place).pid.get()).unwrap_or(0)
 }
 
@@ -121,10 +124,14 @@ fn prepare(requests: &Channel) -> io::Result<Epoll> {
 
 impl Launcher<'_> {
     fn serve(&mut self) -> io::Result<()> {
-        while self.watched.iter().any(Option::is_some) || !self.unseen.is_empty() {
+        while self.anybody_lives() {
             let mut tokens = Vec::new();
-            let time = (!self.unseen.is_empty() || !self.unborn.is_empty()).then_some(GLANCE);
+            let is_glancing = !self.unseen.is_empty() || !self.unborn.is_empty();
+            let time = if is_glancing { Some(GLANCE) } else { standby::patience() };
             self.epoll.wait(time, |token| tokens.push(token))?;
+            if tokens.is_empty() && !is_glancing {
+                self.dismiss();
+            }
             // Requests first: who is asked to be watched may have ended already.
             self.take_requests();
             for token in tokens.into_iter().filter(|token| *token != REQUESTS) {
@@ -144,7 +151,9 @@ impl Launcher<'_> {
                     _ => self.watch(place),
                 }
             }
+            self.stand_by();
         }
+        self.dismiss();
         Ok(())
     }
 
@@ -178,7 +187,13 @@ impl Launcher<'_> {
             let place = number(4) as usize;
             match number(0) {
                 1 if place < MEMBERS => self.watch(place),
-                2 if place < MEMBERS => self.start(place),
+                2 if place < MEMBERS => {
+                    self.start(place);
+                    // A pool's workers are started once.
+                    if !family::member(place).is(REVIVE) {
+                        self.hurry.asked();
+                    }
+                }
                 3 if place < MEMBERS => drop(self.kill(place)),
                 _ => {}
             }
@@ -191,8 +206,8 @@ impl Launcher<'_> {
         if place == MAIN && parent_pid() != pid {
             return self.bury(place);
         }
-        match PidFd::open(pid).and_then(|pidfd| self.epoll.add(&pidfd, place as u64).map(|()| pidfd)) {
-            Ok(pidfd) => self.watched[place] = Some(pidfd),
+        match self.observe(place, pid) {
+            Ok(()) => {}
             // It has ended, and somebody has reaped it.
             Err(error) if GONE.contains(&error.raw_os_error()) => self.bury(place),
             // It lives, and what it holds is its own.
@@ -200,21 +215,37 @@ impl Launcher<'_> {
         }
     }
 
+    pub(super) fn observe(&mut self, place: usize, pid: i32) -> io::Result<()> {
+        let pidfd = PidFd::open(pid)?;
+        self.epoll.add(&pidfd, place as u64)?;
+        self.watched[place] = Some(pidfd);
+        Ok(())
+    }
+
     fn start(&mut self, place: usize) {
         let member = family::member(place);
-        // SAFETY: the launcher never starts a thread.
-        #[allow(unsafe_code)]
-        match unsafe { fork() } {
-            Ok(Side::Parent(pid)) => {
-                member.pid.set(pid.unsigned_abs());
+        match self.fork(place, None) {
+            Ok(_) => {
                 member.set_state(State::Running);
                 self.watch(place);
             }
-            Ok(Side::Child) => child::launched(place, || self.forget_everything()),
             Err(error) => {
                 member.set_status(super::error::ExitStatus::Code(error.raw_os_error().unwrap_or(1)));
                 member.set_state(State::Ended);
             }
+        }
+    }
+
+    /// Forks the process of that place, which [stands by](child::launched) if it is given our pid; its pid.
+    pub(super) fn fork(&mut self, place: usize, own: Option<i32>) -> io::Result<i32> {
+        // SAFETY: the launcher never starts a thread.
+        #[allow(unsafe_code)]
+        match unsafe { fork() }? {
+            Side::Parent(pid) => {
+                family::member(place).pid.set(pid.unsigned_abs());
+                Ok(pid)
+            }
+            Side::Child => child::launched(place, own, || self.forget_everything()),
         }
     }
 
@@ -227,20 +258,37 @@ impl Launcher<'_> {
     }
 
     fn ended(&mut self, place: usize) {
-        let Some(pidfd) = self.watched[place].take() else { return };
+        if !self.look_away(place) {
+            return;
+        }
+        let member = family::member(place);
+        if !member.recall() {
+            return self.reap(place);
+        }
+        // It stood by, and was killed, by who needs its memory perhaps: no other for the moment.
+        let _ = wait::reap(pid_of(place));
+        member.set_state(State::Free);
+        self.hurry = Hurry::default();
+    }
+
+    /// Observes the process there no longer; false: it was not.
+    pub(super) fn look_away(&mut self, place: usize) -> bool {
+        let Some(pidfd) = self.watched[place].take() else { return false };
         // Closing it would not do: a child that was forked just now may still have it, and it would be reported for the next one here.
         let _ = self.epoll.remove(&pidfd);
-        drop(pidfd);
-        self.reap(place);
+        true
     }
 
     /// It has ended.
     fn reap(&mut self, place: usize) {
         let member = family::member(place);
         if member.is(LAUNCHED) {
-            if let Ok(Some(ended)) = wait::reap(pid_of(place)) {
+            let pid = pid_of(place);
+            // Before its pid can be another's: who has just engaged it observes it by that.
+            if let Ok(Some(ended)) = wait::peek(pid) {
                 member.set_status(ended.into());
             }
+            let _ = wait::reap(pid);
         }
         self.bury(place);
     }
@@ -311,7 +359,7 @@ impl Launcher<'_> {
                 }
                 // Its parent was about to start it, or to ask how it ended.
                 State::Reserved | State::Ended => page.set_state(State::Free),
-                State::Free => {}
+                State::Free | State::StandingBy => {}
             }
         }
         let member = family::member(place);

@@ -17,11 +17,13 @@ pub(super) enum State {
     Running = 2,
     /// It has ended, and what it held has been given back.
     Ended = 3,
+    /// A process of the launcher's waits there for who wants to start one.
+    StandingBy = 4,
 }
 
 impl State {
     fn of(number: u32) -> Self {
-        [Self::Reserved, Self::Running, Self::Ended]
+        [Self::Reserved, Self::Running, Self::Ended, Self::StandingBy]
             .into_iter()
             .find(|state| *state as u32 == number)
             .unwrap_or(Self::Free)
@@ -149,6 +151,27 @@ impl Member {
         self.news.ring_all();
     }
 
+    /// Takes it, which stands by, for a child of the member at that place; false if another was faster, or the launcher.
+    pub(super) fn engage(&self, (place, parent): (usize, &Self), flags: u32, name: &str) -> bool {
+        if !self.stands_by_no_longer(State::Running as u32 | parent.as_parent(place)) {
+            return false;
+        }
+        self.parent_pid.set(parent.pid.get());
+        self.set_flag(flags);
+        self.set_name(name);
+        true
+    }
+
+    /// The launcher takes it back, which stands by; false if somebody was faster.
+    pub(super) fn recall(&self) -> bool {
+        self.stands_by_no_longer(State::Reserved as u32)
+    }
+
+    fn stands_by_no_longer(&self, state: u32) -> bool {
+        let found = self.state.get();
+        State::of(found & STATE) == State::StandingBy && self.state.replace(found, state).is_ok()
+    }
+
     /// What a child's state says of it, at that place.
     fn as_parent(&self, place: usize) -> u32 {
         u32::try_from(place).unwrap_or(0) << 8 | self.generation.get() << 16
@@ -239,9 +262,18 @@ impl Member {
     }
 
     pub(super) fn name(&self) -> String {
-        let bytes: Vec<u8> =
-            self.name.iter().flat_map(|word| word.get().to_le_bytes()).take_while(|byte| *byte != 0).collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let bytes = self.name_bytes();
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(NAME);
+        String::from_utf8_lossy(&bytes[..end]).into_owned()
+    }
+
+    /// Its name, zeros behind it.
+    pub(super) fn name_bytes(&self) -> [u8; NAME] {
+        let mut bytes = [0; NAME];
+        for (part, word) in bytes.chunks_exact_mut(8).zip(&self.name) {
+            part.copy_from_slice(&word.get().to_le_bytes());
+        }
+        bytes
     }
 
     /// Names it; what is too long is cut.

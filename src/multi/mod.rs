@@ -106,6 +106,7 @@ mod semaphore;
 #[allow(unsafe_code)]
 mod shared_memory;
 pub mod spsc;
+mod standby;
 mod sweep;
 mod thread;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! How a process is to be, and its start.
 
+use std::io;
+
 use super::child;
 use super::cpu::Core;
 use super::error::{SpawnError, TooLarge};
@@ -61,7 +63,7 @@ impl ProcessBuilder {
         Self { stdin_null: true, ..self }
     }
 
-    fn reserve(&self, flags: u32) -> Result<(usize, &'static Member), SpawnError> {
+    fn reserve(&self, launched: bool) -> Result<(usize, &'static Member), SpawnError> {
         family::join()?;
         left_alone::reap();
         let own = family::member(family::me());
@@ -70,7 +72,8 @@ impl ProcessBuilder {
         }
         let daemon = if self.daemon { DAEMON | BOUND } else { 0 };
         let bound = if self.bound { BOUND } else { 0 };
-        family::reserve(flags | daemon | bound, self.name.as_deref())
+        let name = self.name.as_deref();
+        if launched { family::engage(LAUNCHED | daemon | bound, name) } else { family::reserve(daemon | bound, name) }
     }
 
     /// As [`Process::spawn`].
@@ -79,7 +82,7 @@ impl ProcessBuilder {
     /// As [`Process::spawn`].
     pub fn spawn<R: Message>(self, work: impl FnOnce() -> R + Send + 'static) -> Result<Process<R>, SpawnError> {
         family::refuse_threads()?;
-        let (place, member) = self.reserve(0)?;
+        let (place, member) = self.reserve(false)?;
         child::flush();
         let parent = own_pid();
         // SAFETY: no other threads, as just counted.
@@ -130,34 +133,44 @@ impl ProcessBuilder {
     {
         const { assert!(size_of::<F>() == 0, "what spawn_fn calls must not capture anything; pass data as the argument") }
         let _ = work;
-        let (place, member) = self.reserve(LAUNCHED)?;
         let mut bytes = [0; ANSWER];
         let mut out = Writer::new(&mut bytes);
+        argument.encode(&mut out)?;
+        let len = out.len();
         let core = Core::pack(self.core) | u64::from(self.stdin_null) << 32;
         let shim: fn(usize, &mut Writer<'_>) -> Result<(), TooLarge> = call::<A, R, F>;
-        if let Err(error) = argument.encode(&mut out) {
-            member.set_state(State::Free);
-            return Err(error.into());
-        }
-        let len = out.len();
-        child::write_answer(place, &bytes[..len]);
-        for (word, value) in member.job.iter().zip([shim as usize as u64, len as u64, core]) {
-            word.set(value);
-        }
-        if let Err(error) = family::start(place) {
-            member.set_state(State::Free);
-            return Err(error);
-        }
-        // It waits for us, so the number is still its.
-        let pidfd = PidFd::open(i32::try_from(member.pid.get()).unwrap_or(0)).inspect_err(|_| {
-            // Nobody could wait for it. It has not begun.
-            let _ = family::ask(Request::Kill, place);
-            member.detach();
-        })?;
+        let (place, member, pidfd) = self.launch([shim as usize as u64, len as u64, core], &bytes[..len])?;
         argument.sent(Sending::NOW);
         drop(argument);
         member.release();
         Ok(Process::new(place, member, pidfd, true))
+    }
+
+    /// Has the launcher start a process, or engages one that stands by: it waits for its release.
+    fn launch(&self, job: [u64; 3], argument: &[u8]) -> Result<(usize, &'static Member, PidFd), SpawnError> {
+        loop {
+            let (place, member) = self.reserve(true)?;
+            let stood_by = member.pid.get() != 0;
+            child::write_answer(place, argument);
+            for (word, value) in member.job.iter().zip(job) {
+                word.set(value);
+            }
+            family::start(place).inspect_err(|_| member.set_state(State::Free))?;
+            let opened = PidFd::open(i32::try_from(member.pid.get()).unwrap_or(0));
+            // It waits for us. If somebody kills it all the same, its status is there before its pid can be another's.
+            let is_killed = member.status().is_some();
+            match opened {
+                Ok(pidfd) if !is_killed => return Ok((place, member, pidfd)),
+                opened => {
+                    // Nobody could wait for it. It has not begun.
+                    let _ = family::ask(Request::Kill, place);
+                    member.detach();
+                    if !(stood_by && is_killed) {
+                        return Err(opened.err().unwrap_or(io::ErrorKind::NotFound.into()).into());
+                    }
+                }
+            }
+        }
     }
 }
 

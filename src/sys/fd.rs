@@ -17,11 +17,9 @@ use nix::errno::Errno;
 /// No owner of a descriptor outside `keep` may use or drop it afterwards: in the child of a fork,
 /// such owners are leaked, never dropped.
 pub unsafe fn close_all_but(keep: &[RawFd]) -> io::Result<()> {
-    let mut keep: Vec<RawFd> = keep.iter().copied().filter(|fd| *fd > 2).collect();
-    keep.sort_unstable();
-    keep.dedup();
     let mut first = 3;
-    for fd in keep {
+    // Without the heap, a page of which would have to be copied.
+    while let Some(fd) = keep.iter().copied().filter(|fd| *fd >= first).min() {
         if fd > first {
             close_range(first.unsigned_abs(), (fd - 1).unsigned_abs())?;
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{ForkResult, fork as raw_fork, getpid};
 
 /// Which side of the fork one is on.
@@ -49,6 +50,13 @@ pub fn parent_pid() -> i32 {
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: _exit touches nothing of ours.
     unsafe { libc::_exit(code) }
+}
+
+/// Whether this process is known to have one thread only, by a single question to the kernel: unshare(2) of the threads is refused where
+/// there are others, and does nothing where there are none. Where it may not be called (a sandbox), and while a thread that has ended is
+/// on its way out, the answer is no: then ask [`thread_count`].
+pub fn has_one_thread() -> bool {
+    unshare(CloneFlags::CLONE_THREAD).is_ok()
 }
 
 /// How many threads this process has, from /proc/self/task; `None` where /proc is not mounted.

@@ -1,6 +1,6 @@
 //! What a process says about itself to the kernel.
 
-use std::ffi::CString;
+use std::ffi::CStr;
 use std::io;
 
 use nix::sys::prctl;
@@ -17,14 +17,17 @@ pub fn die_with_parent() -> io::Result<()> {
     Ok(prctl::set_pdeathsig(Signal::SIGKILL)?)
 }
 
-/// Names this process in `ps` and `top`; cut to 15 bytes.
+/// Names this process in `ps` and `top`; cut to 15 bytes, and at a zero. Allocates nothing.
 ///
 /// # Errors
 /// What prctl(2) answered.
-pub fn set_name(name: &str) -> io::Result<()> {
-    let name: Vec<u8> = name.bytes().filter(|byte| *byte != 0).take(15).collect();
-    let name = CString::new(name).map_err(io::Error::other)?;
-    Ok(prctl::set_name(&name)?)
+pub fn set_name(name: impl AsRef<[u8]>) -> io::Result<()> {
+    let mut bytes = [0; 16];
+    for (byte, given) in bytes[..15].iter_mut().zip(name.as_ref()) {
+        *byte = *given;
+    }
+    let name = CStr::from_bytes_until_nul(&bytes).map_err(io::Error::other)?;
+    Ok(prctl::set_name(name)?)
 }
 
 /// Takes [`die_with_parent`] back.

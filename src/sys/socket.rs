@@ -73,6 +73,14 @@ impl Channel {
         self.wait_for(PollFlags::POLLOUT)
     }
 
+    /// Whether the peer is still there, as far as the system says.
+    pub fn has_peer(&self) -> bool {
+        let mut line = [PollFd::new(self.0.as_fd(), PollFlags::empty())];
+        // A signal may be on its way even if nothing is waited for.
+        while poll(&mut line, PollTimeout::ZERO) == Err(Errno::EINTR) {}
+        !line[0].revents().is_some_and(|seen| seen.contains(PollFlags::POLLHUP))
+    }
+
     fn wait_for(&self, what: PollFlags) -> io::Result<()> {
         match poll(&mut [PollFd::new(self.0.as_fd(), what)], PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
@@ -128,7 +136,9 @@ mod tests {
         assert_eq!(&buffer[..4], b"keep");
         assert_ne!(fd.as_raw_fd(), bell.as_fd().as_raw_fd());
         assert!(matches!(other.receive(&mut buffer).unwrap(), Received::Nothing));
+        assert!(other.has_peer());
         drop(one);
+        assert!(!other.has_peer());
         assert!(matches!(other.receive(&mut buffer).unwrap(), Received::Closed));
     }
 }

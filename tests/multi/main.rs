@@ -30,6 +30,7 @@ mod random;
 mod scarce;
 mod spsc;
 mod spsc_kill;
+mod standby;
 mod sync;
 mod sync_kill;
 mod sync_wait;
@@ -55,6 +56,7 @@ fn cases() -> Vec<Case> {
     [
         process::CASES,
         scarce::CASES,
+        standby::CASES,
         pipe::CASES,
         queue::CASES,
         spsc::CASES,

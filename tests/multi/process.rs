@@ -233,6 +233,7 @@ fn a13() {
     if std::env::var_os("PINRING_INNER").is_some() {
         print!("once");
         Process::spawn(|| print!("twice")).unwrap().join().unwrap();
+        Process::spawn_fn(|()| print!("thrice"), ()).unwrap().join().unwrap();
         return;
     }
     let output = std::process::Command::new(std::env::current_exe().unwrap())
@@ -240,7 +241,7 @@ fn a13() {
         .env("PINRING_INNER", "1")
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "oncetwice");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "oncetwicethrice");
 }
 
 fn a14() {
