@@ -12,7 +12,7 @@ use super::family;
 use super::left_alone;
 use super::logging;
 use super::member::{ANSWER, ANSWER_AT, Answer, BOUND, DETACHED, State};
-use super::message::{Message, Reader, Writer, hand_over};
+use super::message::{Message, Reader, Writer, hand_over_within};
 use crate::sys::fork::{exit_now, own_pid, parent_pid};
 use crate::sys::{prctl, signal, stderr};
 
@@ -144,7 +144,7 @@ pub(super) fn last_panic() -> (String, Option<String>) {
 
 /// Writes what the work has returned, unless nobody will take it: it may hold memory.
 pub(super) fn leave_answer<R: Message>(place: usize, answer: &R, out: &mut Writer<'_>) -> Result<(), TooLarge> {
-    if family::member(place).is(DETACHED) { Ok(()) } else { hand_over(answer, out) }
+    if family::member(place).is(DETACHED) { Ok(()) } else { hand_over_within(answer, out, || family::waybill(place)) }
 }
 
 fn live(place: usize, work: impl FnOnce(&mut Writer<'_>) -> Result<(), TooLarge>) -> ! {

@@ -4,12 +4,13 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::OnceLock;
 
-use super::arena::{Arena, MEMBERS};
+use super::arena::{Arena, MEMBERS, UNIT};
 use super::bell::Limit;
 use super::error::SpawnError;
 use super::launcher;
-use super::member::{Member, State};
+use super::member::{DETACHED, Member, State};
 use super::thread;
+use super::waybill::Waybill;
 #[cfg(not(test))]
 use crate::prim::AtomicU32;
 use crate::prim::Ordering;
@@ -130,6 +131,32 @@ pub(super) fn become_member(place: usize) {
 pub(super) fn member(place: usize) -> &'static Member {
     let arena = &get().arena;
     arena.view(arena.member_page(place), 0)
+}
+
+/// What a member's argument has on board, then its answer.
+pub(super) fn waybill(place: usize) -> Waybill {
+    Waybill::behind(&member(place).goods, get().arena.member_page(place), UNIT)
+}
+
+/// Nobody is there any more, and nobody will take what is left in its page.
+pub(super) fn vacate(place: usize) {
+    waybill(place).settle();
+    member(place).set_state(State::Free);
+}
+
+/// Nobody will ask how the process there ended: its place is free when it has.
+pub(super) fn detach(place: usize) {
+    member(place).set_flag(DETACHED);
+    vacate_if_detached(place);
+}
+
+/// It has ended. Whoever comes last, who detaches it or who buries it, frees its place.
+pub(super) fn vacate_if_detached(place: usize) {
+    let member = member(place);
+    if member.is(DETACHED) && member.state() == State::Ended {
+        waybill(place).settle();
+        member.free_if_detached();
+    }
 }
 
 /// All members but the first, which is nobody.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::arena::{BlockId, MEMBERS};
 use super::child;
 use super::family::{self, LAUNCHER, MAIN};
-use super::member::{BOUND, DETACHED, LAUNCHED, Member, NAMES, REVIVE, State};
+use super::member::{Answer, BOUND, DETACHED, LAUNCHED, Member, NAMES, REVIVE, State};
 use super::object::Object;
+use super::recount::{Suspect, recount};
 use super::{pool, shared_memory, sweep};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::epoll::Epoll;
@@ -67,6 +68,8 @@ struct Launcher<'l> {
     lives: Vec<Life>,
     /// By place, whether the process there has ended and those that end with it have not.
     outlived: Vec<bool>,
+    /// What the dead may have counted too high.
+    suspects: Vec<Suspect>,
 }
 
 /// In the launcher's process, until nobody is left; its exit code.
@@ -81,6 +84,7 @@ pub(super) fn run(requests: &Channel) -> i32 {
             spare: Some(spare(requests)?),
             lives: vec![Life::default(); MEMBERS],
             outlived: vec![false; MEMBERS],
+            suspects: Vec::new(),
         };
         launcher.watch(MAIN);
         launcher.serve()
@@ -123,13 +127,15 @@ impl Launcher<'_> {
     fn serve(&mut self) -> io::Result<()> {
         while self.watched.iter().any(Option::is_some) || !self.unseen.is_empty() {
             let mut tokens = Vec::new();
-            let time = (!self.unseen.is_empty() || !self.unborn.is_empty()).then_some(GLANCE);
+            let is_idle = self.unseen.is_empty() && self.unborn.is_empty() && self.suspects.is_empty();
+            let time = (!is_idle).then_some(GLANCE);
             self.epoll.wait(time, |token| tokens.push(token))?;
             // Requests first: who is asked to be watched may have ended already.
             self.take_requests();
             for token in tokens.into_iter().filter(|token| *token != REQUESTS) {
                 self.ended(usize::try_from(token).unwrap_or(0));
             }
+            recount(&mut self.suspects);
             for place in std::mem::take(&mut self.unborn) {
                 // Its pool may have gone meanwhile.
                 let member = family::member(place);
@@ -294,7 +300,13 @@ impl Launcher<'_> {
         if self.outlived[place] {
             return;
         }
-        sweep::sweep(LAUNCHER, place);
+        sweep::sweep(LAUNCHER, place, &mut self.suspects);
+        // Before anybody is told: what was the dead one's alone is given back by then.
+        recount(&mut self.suspects);
+        if family::member(place).answer() != Answer::Value {
+            // Its argument, which it had not read, or an answer that it has not given.
+            family::waybill(place).settle();
+        }
         for (child, page) in Self::children(place) {
             match page.state() {
                 State::Running => {
@@ -306,11 +318,11 @@ impl Launcher<'_> {
                         }
                     } else if !self.outlived[child] {
                         // Its parent ended before it could ask us to watch it; it sees that itself.
-                        page.set_state(State::Free);
+                        family::vacate(child);
                     }
                 }
                 // Its parent was about to start it, or to ask how it ended.
-                State::Reserved | State::Ended => page.set_state(State::Free),
+                State::Reserved | State::Ended => family::vacate(child),
                 State::Free => {}
             }
         }
@@ -325,7 +337,7 @@ impl Launcher<'_> {
         }
         // Last of all: whoever sees it may give the place to another.
         member.set_state(State::Ended);
-        member.free_if_detached();
+        family::vacate_if_detached(place);
         if self.outlived[parent] {
             self.bury(parent);
         }

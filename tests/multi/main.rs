@@ -15,6 +15,7 @@
 )]
 
 mod blobs;
+mod goods;
 mod handles;
 mod logging;
 mod memory;
@@ -62,6 +63,7 @@ fn cases() -> Vec<Case> {
         sync_wait::CASES,
         memory::CASES,
         blobs::CASES,
+        goods::CASES,
         handles::CASES,
         pool::CASES,
         pool_kill::CASES,

@@ -7,7 +7,7 @@ use super::job::{Job, item};
 use super::sheet::Sheet;
 use super::worker::Answer;
 use crate::multi::arena::BlockId;
-use crate::multi::message::{Message, Reader, Writer, hand_over};
+use crate::multi::message::{Message, Reader, Writer, hand_over, receive};
 use crate::multi::no_size::conjure;
 use crate::multi::object::Object;
 use crate::prim::{Ordering, compiler_fence};
@@ -81,12 +81,13 @@ fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
             note(item);
             compiler_fence(Ordering::SeqCst);
             // SAFETY: the chunk is ours.
-            let state = match A::decode(&mut Reader::new(unsafe { job.input::<A>(item) })) {
+            let state = match receive::<A>(unsafe { job.input::<A>(item) }, || job.input_bill(item)) {
                 Err(_) => item::UNREADABLE,
                 Ok(argument) => {
                     let result = work(argument);
                     // SAFETY: as above.
-                    if hand_over(&result, &mut Writer::new(unsafe { job.output::<R>(item) })).is_ok() {
+                    let mut out = Writer::new(unsafe { job.output::<R>(item) });
+                    if hand_over(&result, &mut out, || job.output_bill(item)).is_ok() {
                         continue;
                     }
                     item::TOO_LARGE
