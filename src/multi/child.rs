@@ -91,6 +91,9 @@ pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() 
 pub(super) fn launched(place: usize, prepare: impl FnOnce()) -> ! {
     be_born(place, || {
         prepare();
+        if family::member(place).is(BOUND) {
+            family::hang_on()?;
+        }
         wait_for_release(place);
         signal::heed_stop_signals()
     });

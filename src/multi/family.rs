@@ -16,6 +16,7 @@ use crate::prim::AtomicU32;
 use crate::prim::Ordering;
 use crate::process::{Doing, look};
 use crate::sys::fork::{Side, exit_now, fork, own_pid, thread_count};
+use crate::sys::lifeline::Lifeline;
 use crate::sys::socket::Channel;
 
 /// Place of the process that called [`init`]; 0 is nobody's.
@@ -29,6 +30,8 @@ pub(super) struct Family {
     pub(super) arena: Arena,
     /// The line to the launcher.
     requests: Channel,
+    /// Held by all but those that must not outlive the others: they hang on it.
+    lifeline: Lifeline,
 }
 
 static FAMILY: OnceLock<Family> = OnceLock::new();
@@ -52,7 +55,7 @@ pub fn init() -> Result<(), SpawnError> {
     }
     refuse_threads()?;
     let (ours, theirs) = Channel::pair()?;
-    found(Arena::create()?, ours);
+    found(Arena::create()?, ours, Lifeline::new()?);
     member(LAUNCHER).reserve((MAIN, member(MAIN)), 0, "launcher");
     // SAFETY: no other threads, as just counted.
     #[allow(unsafe_code)]
@@ -70,8 +73,8 @@ pub fn init() -> Result<(), SpawnError> {
 }
 
 /// A family of this process alone.
-pub(super) fn found(arena: Arena, requests: Channel) {
-    FAMILY.get_or_init(|| Family { arena, requests });
+pub(super) fn found(arena: Arena, requests: Channel, lifeline: Lifeline) {
+    FAMILY.get_or_init(|| Family { arena, requests, lifeline });
     become_member(MAIN);
     let main = member(MAIN);
     main.reserve((0, member(0)), 0, "MainProcess");
@@ -222,9 +225,20 @@ pub(super) fn start(place: usize) -> Result<(), SpawnError> {
     }
 }
 
-/// What all members keep: the line to the launcher, and the memory.
-pub(super) fn descriptors() -> [RawFd; 2] {
-    [get().requests.as_fd().as_raw_fd(), get().arena.descriptor().as_raw_fd()]
+/// What all members keep: the line to the launcher, the memory, and the lifeline.
+pub(super) fn descriptors() -> [RawFd; 4] {
+    let Family { arena, requests, lifeline } = get();
+    let [reader, writer] = lifeline.descriptors();
+    [requests.as_fd(), arena.descriptor(), reader, writer].map(|fd| fd.as_raw_fd())
+}
+
+/// In a process that the launcher ends when its parent has ended: that the kernel does so when neither the launcher is left nor anybody
+/// else who is not such a process.
+///
+/// # Errors
+/// As [`Lifeline::hang_on`].
+pub(super) fn hang_on() -> io::Result<()> {
+    get().lifeline.hang_on()
 }
 
 /// Refuses if other threads exist. One that has just been joined may still be on its way out of the kernel: it gets a moment.

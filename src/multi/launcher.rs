@@ -111,8 +111,8 @@ fn prepare(requests: &Channel) -> io::Result<Epoll> {
     signal::ignore_stop_signals()?;
     prctl::set_name("pinring-launch")?;
     // What the program had open when it began: the other ends must see it closed when the program closes it.
-    let [line, memory] = family::descriptors();
-    let keep = [line, memory, requests.as_fd().as_raw_fd()];
+    let [line, memory, reader, writer] = family::descriptors();
+    let keep = [line, memory, reader, writer, requests.as_fd().as_raw_fd()];
     // SAFETY: the owners of all other descriptors are in frames that the launcher never returns to: it leaves through `_exit`.
     #[allow(unsafe_code)]
     unsafe {

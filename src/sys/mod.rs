@@ -15,6 +15,7 @@ pub mod fork;
 #[cfg(not(loom))]
 pub mod futex;
 pub mod heirlooms;
+pub mod lifeline;
 pub mod lock;
 pub mod membarrier;
 #[cfg_attr(miri, path = "heap_memfd.rs")]

@@ -320,14 +320,14 @@ fn map() {
     let results = pool.map(twice, (0..100).map(blob)).unwrap();
     assert!(results.iter().zip(0..).all(|(blob, n)| blob[0] == 2 * n));
     drop(results);
-    assert_eq!(blocks_in_use(), before);
+    wait_until_in_use(before);
     let some = |blob: Blob<u64>| if blob[0] == 50 { exit(1) } else { blob };
     let error = pool.map(some, (0..100).map(blob)).unwrap_err();
     assert!(error.index == 50 && matches!(error.error, TaskError::WorkerDied { .. }), "{error}");
     assert_eq!(error.completed.iter().flatten().count(), 99);
     drop(error);
-    assert_eq!(blocks_in_use(), before);
+    wait_until_in_use(before);
     let panics = |blob: Blob<u64>| assert!(blob[0] != 3);
     assert!(pool.map_with(panics, (0..100).map(blob)).fail_fast().collect().is_err());
-    assert_eq!(blocks_in_use(), before);
+    wait_until_in_use(before);
 }
