@@ -27,7 +27,7 @@
 //! unsafe multi/child.rs multi/process_builder.rs multi/plain.rs multi/room.rs multi/raw_lock.rs multi/mutex.rs
 //! unsafe multi/reentrant.rs multi/permits.rs multi/waiting.rs multi/event.rs multi/rounds.rs
 //! unsafe multi/barrier.rs multi/value.rs multi/array.rs multi/blob.rs multi/shared_memory.rs
-//! unsafe multi/queue/slots.rs multi/spsc/lane.rs multi/pool/ multi/no_size.rs
+//! unsafe multi/waybill.rs multi/queue/slots.rs multi/spsc/lane.rs multi/pool/ multi/no_size.rs
 //! ```
 #![deny(unsafe_code)]
 

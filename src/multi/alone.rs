@@ -6,6 +6,7 @@ use std::sync::Once;
 use super::arena::Arena;
 use super::family;
 use crate::prim::Ordering;
+use crate::sys::lifeline::Lifeline;
 use crate::sys::socket::Channel;
 
 thread_local! {
@@ -28,7 +29,7 @@ impl PerThread {
 /// Makes the family, once.
 pub(super) fn family() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| family::found(Arena::small().unwrap(), Channel::to_nowhere().unwrap()));
+    ONCE.call_once(|| family::found(Arena::small().unwrap(), Channel::to_nowhere().unwrap(), Lifeline::new().unwrap()));
 }
 
 #[cfg(not(miri))]

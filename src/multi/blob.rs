@@ -14,8 +14,8 @@ use super::word::Word64;
 #[derive(Debug)]
 #[repr(C)]
 struct Head {
-    /// Bytes of an element.
-    size: Word64,
+    /// [Of an element](Room::FORM).
+    form: Word64,
     /// How many elements.
     len: Word64,
 }
@@ -27,7 +27,7 @@ fn create<T: Pod>(len: usize, fill: impl FnOnce(Room<T>)) -> io::Result<Handle> 
     let head = size_of::<Head>();
     Handle::create(Kind::Blob, Room::<T>::bytes(head, len)?, Role::First, |object| {
         let words: &Head = object.body();
-        words.size.set(size_of::<T>() as u64);
+        words.form.set(Room::<T>::FORM);
         words.len.set(len as u64);
         fill(Room::of(object, head, len));
     })
@@ -35,7 +35,7 @@ fn create<T: Pod>(len: usize, fill: impl FnOnce(Room<T>)) -> io::Result<Handle> 
 
 fn room<T: Pod>(object: Object) -> Option<Room<T>> {
     let words: &Head = object.body();
-    let is_of_this_type = words.size.get() == size_of::<T>() as u64;
+    let is_of_this_type = words.form.get() == Room::<T>::FORM;
     let len = is_of_this_type.then(|| usize::try_from(words.len.get()).ok()).flatten()?;
     Some(Room::of(object, size_of::<Head>(), len))
 }

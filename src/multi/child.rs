@@ -12,7 +12,7 @@ use super::family;
 use super::left_alone;
 use super::logging;
 use super::member::{ANSWER, ANSWER_AT, Answer, BOUND, DETACHED, Member, State};
-use super::message::{Message, Reader, Writer, hand_over};
+use super::message::{Message, Reader, Writer, hand_over_within};
 use crate::sys::fork::{exit_now, own_pid, parent_pid};
 use crate::sys::{prctl, signal, stderr};
 
@@ -94,10 +94,13 @@ pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() 
 pub(super) fn launched(place: usize, launcher: Option<i32>, prepare: impl FnOnce()) -> ! {
     be_born(place, || {
         prepare();
-        match launcher {
-            Some(launcher) => stand_by(place, launcher)?,
-            None => wait_for_release(place),
+        if let Some(launcher) = launcher {
+            stand_by(place, launcher)?;
         }
+        if family::member(place).is(BOUND) {
+            family::hang_on()?;
+        }
+        wait_for_release(place);
         signal::heed_stop_signals()
     });
     let shim = usize::try_from(family::member(place).job[0].get()).unwrap_or(0);
@@ -166,7 +169,7 @@ pub(super) fn last_panic() -> (String, Option<String>) {
 
 /// Writes what the work has returned, unless nobody will take it: it may hold memory.
 pub(super) fn leave_answer<R: Message>(place: usize, answer: &R, out: &mut Writer<'_>) -> Result<(), TooLarge> {
-    if family::member(place).is(DETACHED) { Ok(()) } else { hand_over(answer, out) }
+    if family::member(place).is(DETACHED) { Ok(()) } else { hand_over_within(answer, out, || family::waybill(place)) }
 }
 
 fn live(place: usize, work: impl FnOnce(&mut Writer<'_>) -> Result<(), TooLarge>) -> ! {

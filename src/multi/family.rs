@@ -4,18 +4,20 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::OnceLock;
 
-use super::arena::{Arena, MEMBERS};
+use super::arena::{Arena, MEMBERS, UNIT};
 use super::bell::Limit;
 use super::child;
 use super::error::SpawnError;
 use super::launcher;
-use super::member::{Member, State};
+use super::member::{DETACHED, Member, State};
 use super::thread;
+use super::waybill::Waybill;
 #[cfg(not(test))]
 use crate::prim::AtomicU32;
 use crate::prim::Ordering;
 use crate::process::{Doing, look};
 use crate::sys::fork::{Side, exit_now, fork, has_one_thread, own_pid, thread_count};
+use crate::sys::lifeline::Lifeline;
 use crate::sys::socket::Channel;
 
 /// Place of the process that called [`init`]; 0 is nobody's.
@@ -29,6 +31,8 @@ pub(super) struct Family {
     pub(super) arena: Arena,
     /// The line to the launcher.
     requests: Channel,
+    /// Held by all but those that must not outlive the others: they hang on it.
+    lifeline: Lifeline,
 }
 
 static FAMILY: OnceLock<Family> = OnceLock::new();
@@ -52,7 +56,7 @@ pub fn init() -> Result<(), SpawnError> {
     }
     refuse_threads()?;
     let (ours, theirs) = Channel::pair()?;
-    found(Arena::create()?, ours);
+    found(Arena::create()?, ours, Lifeline::new()?);
     member(LAUNCHER).reserve((MAIN, member(MAIN)), 0, "launcher");
     // All that the launcher starts would write it again.
     child::flush();
@@ -72,8 +76,8 @@ pub fn init() -> Result<(), SpawnError> {
 }
 
 /// A family of this process alone.
-pub(super) fn found(arena: Arena, requests: Channel) {
-    FAMILY.get_or_init(|| Family { arena, requests });
+pub(super) fn found(arena: Arena, requests: Channel, lifeline: Lifeline) {
+    FAMILY.get_or_init(|| Family { arena, requests, lifeline });
     become_member(MAIN);
     let main = member(MAIN);
     main.reserve((0, member(0)), 0, "MainProcess");
@@ -133,6 +137,32 @@ pub(super) fn become_member(place: usize) {
 pub(super) fn member(place: usize) -> &'static Member {
     let arena = &get().arena;
     arena.view(arena.member_page(place), 0)
+}
+
+/// What a member's argument has on board, then its answer.
+pub(super) fn waybill(place: usize) -> Waybill {
+    Waybill::behind(&member(place).goods, get().arena.member_page(place), UNIT)
+}
+
+/// Nobody is there any more, and nobody will take what is left in its page.
+pub(super) fn vacate(place: usize) {
+    waybill(place).settle();
+    member(place).set_state(State::Free);
+}
+
+/// Nobody will ask how the process there ended: its place is free when it has.
+pub(super) fn detach(place: usize) {
+    member(place).set_flag(DETACHED);
+    vacate_if_detached(place);
+}
+
+/// It has ended. Whoever comes last, who detaches it or who buries it, frees its place.
+pub(super) fn vacate_if_detached(place: usize) {
+    let member = member(place);
+    if member.is(DETACHED) && member.state() == State::Ended {
+        waybill(place).settle();
+        member.free_if_detached();
+    }
 }
 
 /// All members but the first, which is nobody.
@@ -230,9 +260,20 @@ pub(super) fn start(place: usize) -> Result<(), SpawnError> {
     }
 }
 
-/// What all members keep: the line to the launcher, and the memory.
-pub(super) fn descriptors() -> [RawFd; 2] {
-    [get().requests.as_fd().as_raw_fd(), get().arena.descriptor().as_raw_fd()]
+/// What all members keep: the line to the launcher, the memory, and the lifeline.
+pub(super) fn descriptors() -> [RawFd; 4] {
+    let Family { arena, requests, lifeline } = get();
+    let [reader, writer] = lifeline.descriptors();
+    [requests.as_fd(), arena.descriptor(), reader, writer].map(|fd| fd.as_raw_fd())
+}
+
+/// In a process that the launcher ends when its parent has ended: that the kernel does so when neither the launcher is left nor anybody
+/// else who is not such a process.
+///
+/// # Errors
+/// As [`Lifeline::hang_on`].
+pub(super) fn hang_on() -> io::Result<()> {
+    get().lifeline.hang_on()
 }
 
 /// Refuses if other threads exist. One that has just been joined may still be on its way out of the kernel: it gets a moment.

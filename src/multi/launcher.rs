@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::arena::{BlockId, MEMBERS};
 use super::child;
 use super::family::{self, LAUNCHER, MAIN};
-use super::member::{BOUND, DETACHED, LAUNCHED, Member, NAMES, REVIVE, State};
+use super::member::{Answer, BOUND, DETACHED, LAUNCHED, Member, NAMES, REVIVE, State};
 use super::object::Object;
+use super::recount::{Suspect, recount};
 use super::standby::{self, Hurry};
 use super::{pool, shared_memory, sweep};
 use crate::sys::clock::monotonic_ns;
@@ -69,6 +70,8 @@ pub(super) struct Launcher<'l> {
     /// By place, whether the process there has ended and those that end with it have not.
     outlived: Vec<bool>,
     pub(super) hurry: Hurry,
+    /// What the dead may have counted too high.
+    suspects: Vec<Suspect>,
 }
 
 /// In the launcher's process, until nobody is left; its exit code.
@@ -84,6 +87,7 @@ pub(super) fn run(requests: &Channel) -> i32 {
             lives: vec![Life::default(); MEMBERS],
             outlived: vec![false; MEMBERS],
             hurry: Hurry::default(),
+            suspects: Vec::new(),
         };
         launcher.watch(MAIN);
         launcher.serve()
@@ -110,8 +114,8 @@ fn prepare(requests: &Channel) -> io::Result<Epoll> {
     signal::ignore_stop_signals()?;
     prctl::set_name("pinring-launch")?;
     // What the program had open when it began: the other ends must see it closed when the program closes it.
-    let [line, memory] = family::descriptors();
-    let keep = [line, memory, requests.as_fd().as_raw_fd()];
+    let [line, memory, reader, writer] = family::descriptors();
+    let keep = [line, memory, reader, writer, requests.as_fd().as_raw_fd()];
     // SAFETY: the owners of all other descriptors are in frames that the launcher never returns to: it leaves through `_exit`.
     #[allow(unsafe_code)]
     unsafe {
@@ -126,7 +130,7 @@ impl Launcher<'_> {
     fn serve(&mut self) -> io::Result<()> {
         while self.anybody_lives() {
             let mut tokens = Vec::new();
-            let is_glancing = !self.unseen.is_empty() || !self.unborn.is_empty();
+            let is_glancing = !self.unseen.is_empty() || !self.unborn.is_empty() || !self.suspects.is_empty();
             let time = if is_glancing { Some(GLANCE) } else { standby::patience() };
             self.epoll.wait(time, |token| tokens.push(token))?;
             if tokens.is_empty() && !is_glancing {
@@ -137,6 +141,7 @@ impl Launcher<'_> {
             for token in tokens.into_iter().filter(|token| *token != REQUESTS) {
                 self.ended(usize::try_from(token).unwrap_or(0));
             }
+            recount(&mut self.suspects);
             for place in std::mem::take(&mut self.unborn) {
                 // Its pool may have gone meanwhile.
                 let member = family::member(place);
@@ -342,7 +347,13 @@ impl Launcher<'_> {
         if self.outlived[place] {
             return;
         }
-        sweep::sweep(LAUNCHER, place);
+        sweep::sweep(LAUNCHER, place, &mut self.suspects);
+        // Before anybody is told: what was the dead one's alone is given back by then.
+        recount(&mut self.suspects);
+        if family::member(place).answer() != Answer::Value {
+            // Its argument, which it had not read, or an answer that it has not given.
+            family::waybill(place).settle();
+        }
         for (child, page) in Self::children(place) {
             match page.state() {
                 State::Running => {
@@ -354,11 +365,11 @@ impl Launcher<'_> {
                         }
                     } else if !self.outlived[child] {
                         // Its parent ended before it could ask us to watch it; it sees that itself.
-                        page.set_state(State::Free);
+                        family::vacate(child);
                     }
                 }
                 // Its parent was about to start it, or to ask how it ended.
-                State::Reserved | State::Ended => page.set_state(State::Free),
+                State::Reserved | State::Ended => family::vacate(child),
                 State::Free | State::StandingBy => {}
             }
         }
@@ -373,7 +384,7 @@ impl Launcher<'_> {
         }
         // Last of all: whoever sees it may give the place to another.
         member.set_state(State::Ended);
-        member.free_if_detached();
+        family::vacate_if_detached(place);
         if self.outlived[parent] {
             self.bury(parent);
         }

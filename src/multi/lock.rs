@@ -71,6 +71,7 @@ macro_rules! lock_without_data {
 
         impl Message for $name {
             const SLOT: usize = <$mutex<()>>::SLOT;
+            const OBJECTS: usize = <$mutex<()>>::OBJECTS;
 
             fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
                 self.0.encode(out)
@@ -80,7 +81,7 @@ macro_rules! lock_without_data {
                 Message::decode(from).map(Self)
             }
 
-            fn sent(&self, sending: $crate::multi::passing::Sending) {
+            fn sent(&self, sending: &mut $crate::multi::waybill::Sending) {
                 self.0.sent(sending);
             }
         }

@@ -102,6 +102,8 @@ pub(super) struct Member {
     pub(super) bell: Bell,
     /// It has been released, has started, has ended.
     pub(super) news: Bell,
+    /// What its argument, or its answer, has on board.
+    pub(super) goods: Word64,
     name: [Word64; NAME / 8],
 }
 
@@ -192,13 +194,7 @@ impl Member {
         self.is_child_of(self.parent(), parent)
     }
 
-    /// Nobody will ask how it ended: its place is free when it has.
-    pub(super) fn detach(&self) {
-        self.set_flag(DETACHED);
-        self.free_if_detached();
-    }
-
-    /// It has ended. Whoever comes last, who detaches it or who buries it, frees it.
+    /// Frees it if it has ended and nobody will ask how.
     pub(super) fn free_if_detached(&self) {
         let found = self.state.get();
         if self.is(DETACHED) && State::of(found & STATE) == State::Ended && self.state.replace(found, 0).is_ok() {

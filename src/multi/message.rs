@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{DecodeError, TooLarge};
-use super::passing::Sending;
+use super::object::{Object, Role};
 use super::plain::Pod;
 use super::plain::{bytes_of, value_of};
+use super::waybill::{self, Goods, Sending, Settling, Waybill};
 
 /// What a value is written to, one part after another.
 ///
@@ -64,6 +65,12 @@ impl<'w> Writer<'w> {
         self.at
     }
 
+    /// Keeps the last `bytes` free.
+    fn spare(&mut self, bytes: usize) {
+        let end = self.bytes.len().saturating_sub(bytes);
+        self.bytes = &mut std::mem::take(&mut self.bytes)[..end];
+    }
+
     /// Whether nothing has been written.
     pub fn is_empty(&self) -> bool {
         self.at == 0
@@ -85,12 +92,18 @@ impl<'w> Writer<'w> {
 #[derive(Debug)]
 pub struct Reader<'r> {
     bytes: &'r [u8],
+    goods: Goods,
 }
 
 impl<'r> Reader<'r> {
     #[inline]
     pub(super) fn new(bytes: &'r [u8]) -> Self {
-        Self { bytes }
+        Self { bytes, goods: Goods::NONE }
+    }
+
+    /// The next of the objects on board.
+    pub(super) fn object(&mut self) -> Option<(Object, Role)> {
+        self.goods.next()
     }
 
     /// The next `len` bytes.
@@ -136,6 +149,10 @@ pub trait Message: Sized + Send + 'static {
     /// Most bytes that a value takes, so that the places for them can be made beforehand.
     const SLOT: usize;
 
+    /// Most objects of this module that it can have on board. Nobody else can send any.
+    #[doc(hidden)]
+    const OBJECTS: usize = 0;
+
     /// Writes it.
     ///
     /// # Errors
@@ -148,11 +165,11 @@ pub trait Message: Sized + Send + 'static {
     /// If the bytes are no such value.
     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError>;
 
-    /// It was written and will be delivered: called once nothing can refuse it any more, and before anybody can receive it. What was
-    /// written is from now on responsible for what it stands for, a [`Blob`](super::Blob)'s memory, say; the value itself is dropped
-    /// afterwards. A message made of others calls it for each. Nobody else can: what it is given has no name outside.
+    /// It was written and will be delivered: called once nothing can refuse it any more, and before anybody can receive it. What is taken
+    /// on board now is held by the message; the value itself is dropped afterwards. A message made of others calls it for each, in the
+    /// order in which they are made again. Nobody else can: what it is given has no name outside.
     #[doc(hidden)]
-    fn sent(&self, _: Sending) {}
+    fn sent(&self, _: &mut Sending) {}
 }
 
 impl<T: Pod> Message for T {
@@ -236,16 +253,65 @@ impl<T: Serialize + DeserializeOwned + Send + 'static, const N: usize> Message f
 ///
 /// # Errors
 /// If it does not fit.
-pub(super) fn hand_over<T: Message>(value: &T, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+#[inline]
+pub(super) fn hand_over<T: Message>(
+    value: &T,
+    out: &mut Writer<'_>,
+    waybill: impl FnOnce() -> Waybill,
+) -> Result<(), TooLarge> {
+    const { assert!(T::OBJECTS <= u16::MAX as usize, "a message has so many objects at most") }
     value.encode(out)?;
-    value.sent(Sending::NOW);
+    if T::OBJECTS > 0 {
+        waybill().load(|sending| value.sent(sending));
+    }
     Ok(())
+}
+
+/// As [`hand_over`], where the bill has its entries [at the end](Waybill::behind) of what is written to.
+///
+/// # Errors
+/// If both do not fit.
+pub(super) fn hand_over_within<T: Message>(
+    value: &T,
+    out: &mut Writer<'_>,
+    waybill: impl FnOnce() -> Waybill,
+) -> Result<(), TooLarge> {
+    if T::OBJECTS > 0 {
+        // The end may not be aligned.
+        out.spare(waybill::entries(T::OBJECTS) + 7);
+    }
+    hand_over(value, out, waybill)
+}
+
+/// Makes a value of a message, which ends with that: what it had on board is the value's.
+///
+/// # Errors
+/// If it is none.
+#[inline]
+pub(super) fn receive<T: Message>(bytes: &[u8], waybill: impl FnOnce() -> Waybill) -> Result<T, DecodeError> {
+    if T::OBJECTS == 0 {
+        return T::decode(&mut Reader::new(bytes));
+    }
+    let waybill = waybill();
+    let _settled = Settling(waybill);
+    look_at(bytes, || waybill)
+}
+
+/// Makes a value of a message that keeps what it has on board, so that another can be made of it.
+///
+/// # Errors
+/// If it is none.
+#[inline]
+pub(super) fn look_at<T: Message>(bytes: &[u8], waybill: impl FnOnce() -> Waybill) -> Result<T, DecodeError> {
+    let goods = if T::OBJECTS == 0 { Goods::NONE } else { waybill().goods() };
+    T::decode(&mut Reader { bytes, goods })
 }
 
 macro_rules! tuples {
     ($(($($part:ident $place:tt),+)),*) => { $(
         impl<$($part: Message),+> Message for ($($part,)+) {
             const SLOT: usize = 0 $(+ $part::SLOT)+;
+            const OBJECTS: usize = 0 $(+ $part::OBJECTS)+;
 
             fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
                 $(self.$place.encode(out)?;)+
@@ -256,7 +322,7 @@ macro_rules! tuples {
                 Ok(($($part::decode(from)?,)+))
             }
 
-            fn sent(&self, sending: Sending) {
+            fn sent(&self, sending: &mut Sending) {
                 $(self.$place.sent(sending);)+
             }
         }
@@ -266,6 +332,7 @@ tuples!((A 0), (A 0, B 1), (A 0, B 1, C 2), (A 0, B 1, C 2, D 3), (A 0, B 1, C 2
 
 impl<T: Message> Message for Option<T> {
     const SLOT: usize = 1 + T::SLOT;
+    const OBJECTS: usize = T::OBJECTS;
 
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
         out.put(&[u8::from(self.is_some())])?;
@@ -276,7 +343,7 @@ impl<T: Message> Message for Option<T> {
         if from.take(1)? == [0] { Ok(None) } else { T::decode(from).map(Some) }
     }
 
-    fn sent(&self, sending: Sending) {
+    fn sent(&self, sending: &mut Sending) {
         if let Some(value) = self {
             value.sent(sending);
         }
@@ -285,6 +352,7 @@ impl<T: Message> Message for Option<T> {
 
 impl<T: Message, E: Message> Message for Result<T, E> {
     const SLOT: usize = 1 + if T::SLOT > E::SLOT { T::SLOT } else { E::SLOT };
+    const OBJECTS: usize = if T::OBJECTS > E::OBJECTS { T::OBJECTS } else { E::OBJECTS };
 
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
         out.put(&[u8::from(self.is_ok())])?;
@@ -298,7 +366,7 @@ impl<T: Message, E: Message> Message for Result<T, E> {
         if from.take(1)? == [0] { E::decode(from).map(Err) } else { T::decode(from).map(Ok) }
     }
 
-    fn sent(&self, sending: Sending) {
+    fn sent(&self, sending: &mut Sending) {
         match self {
             Ok(value) => value.sent(sending),
             Err(error) => error.sent(sending),

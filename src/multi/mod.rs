@@ -42,8 +42,8 @@
 //! # What is not promised
 //!
 //! If the launcher itself is killed, processes can be forked but not launched, and nothing is given back any more: whoever waits for one
-//! that dies then waits for ever. A value that was being sent when its sender was killed, and holds an object, keeps that until the program
-//! ends. A stopped process (SIGSTOP) is not dead: others wait for it, a manager's
+//! that dies then waits for ever. A pool's workers, and others that were launched to end with their parent, still end when nobody else of
+//! the program is left. A stopped process (SIGSTOP) is not dead: others wait for it, a manager's
 //! clients [as long as they like](Manager::set_silence_limit). A family has at most 253 processes besides its first at a time, and
 //! [`Pool`] tasks must not capture anything, which is seen when the program is built (not by `cargo check`).
 
@@ -66,6 +66,9 @@ mod error;
 #[allow(unsafe_code)]
 mod event;
 mod family;
+#[cfg(test)]
+#[cfg(not(miri))]
+mod goods_schedules;
 mod info;
 mod launcher;
 mod left_alone;
@@ -94,6 +97,7 @@ mod process;
 mod process_builder;
 mod queue;
 mod raw_lock;
+mod recount;
 #[allow(unsafe_code)]
 mod reentrant;
 #[allow(unsafe_code)]
@@ -117,6 +121,7 @@ mod unit;
 mod value;
 mod wait;
 mod waiting;
+mod waybill;
 mod word;
 
 pub use array::{Array, ArrayGuard, ArrayPart, OutOfBounds};

@@ -32,8 +32,8 @@ pub(super) enum Shape {
 pub(super) struct Guarded {
     pub(super) lock: RawLock,
     shape: Word64,
-    /// Bytes of a value.
-    size: Word64,
+    /// [Of a value](Room::FORM).
+    form: Word64,
     /// How many values.
     pub(super) len: Word64,
 }
@@ -55,7 +55,7 @@ impl Guarded {
         Handle::create(Kind::Mutex, Room::<T>::bytes(head, len)?, Role::First, |object| {
             let words: &Self = object.body();
             words.shape.set(shape as u64);
-            words.size.set(size_of::<T>() as u64);
+            words.form.set(Room::<T>::FORM);
             words.len.set(len as u64);
             fill(object, Room::of(object, head, len));
         })
@@ -64,7 +64,7 @@ impl Guarded {
     /// Of an object that was made so: its words and how many values it has.
     pub(super) fn of<T: Pod>(shape: Shape, object: Object) -> Option<(&'static Self, usize)> {
         let words: &Self = object.body();
-        let fits = words.shape.get() == shape as u64 && words.size.get() == size_of::<T>() as u64;
+        let fits = words.shape.get() == shape as u64 && words.form.get() == Room::<T>::FORM;
         fits.then(|| usize::try_from(words.len.get()).ok()).flatten().map(|len| (words, len))
     }
 }

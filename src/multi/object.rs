@@ -25,6 +25,10 @@ impl Role {
         }
     }
 
+    fn index(self) -> usize {
+        usize::from(self == Self::Second)
+    }
+
     fn of(self, counts: u64) -> u64 {
         (counts / self.one()) & ((1 << ROLE_BITS) - 1)
     }
@@ -43,7 +47,10 @@ pub(super) struct Header {
     /// How often a member became one that holds it: who adds up meanwhile begins anew.
     moves: Word32,
     reserved: Word32,
-    /// By member, how many holders it has: of the first role in the lowest bits, then of the second, then those that only look.
+    /// By role, how many messages have it on board, and above that how often that has changed.
+    away: [Word64; 2],
+    /// By member, how many holders it has: of the first role in the lowest bits, then of the second, then those that only look. Of the
+    /// place that is nobody's, none.
     counts: [Word64; MEMBERS],
 }
 
@@ -54,8 +61,12 @@ unsafe impl Words for Header {}
 /// Where a kind's own words begin in the block.
 pub(super) const BODY: usize = size_of::<Header>().next_multiple_of(128);
 
-/// What is under way between two members is held by nobody: by the first.
-const ON_ITS_WAY: usize = 0;
+/// Of a word of [`Header::away`], one change.
+const CHANGE: u64 = 1 << 32;
+
+fn messages(word: u64) -> u64 {
+    word & (CHANGE - 1)
+}
 
 thread_local! {
     /// Not 0: what is dropped goes to this member, a child that has just been forked and holds the same.
@@ -128,21 +139,31 @@ impl Object {
         }
     }
 
-    /// How many hold it in that role.
+    /// How many hold it in that role, members and messages.
     pub(super) fn holders(self, role: Role) -> u64 {
-        self.total(|counts| role.of(counts))
+        self.total(|counts| role.of(counts), |away| messages(away[role.index()].get()))
+    }
+
+    /// Whether none but lookers hold it.
+    pub(super) fn is_left(self) -> bool {
+        let held = |counts| u64::from(Role::First.of(counts) + Role::Second.of(counts) != 0);
+        self.total(held, Self::all_messages) == 0
     }
 
     /// Whether nobody holds it.
     fn is_unused(self) -> bool {
-        self.total(|counts| u64::from(counts != 0)) == 0
+        self.total(|counts| u64::from(counts != 0), Self::all_messages) == 0
     }
 
-    fn total(self, of: impl Fn(u64) -> u64) -> u64 {
+    fn all_messages(away: &[Word64; 2]) -> u64 {
+        away.iter().map(|word| messages(word.get())).sum()
+    }
+
+    fn total(self, of: impl Fn(u64) -> u64, on_board: impl Fn(&[Word64; 2]) -> u64) -> u64 {
         let header = self.header();
         loop {
             let moves = header.moves.get();
-            let sum = header.counts.iter().map(|counts| of(counts.get())).sum();
+            let sum = on_board(&header.away) + header.counts.iter().map(|counts| of(counts.get())).sum::<u64>();
             if header.moves.get() == moves {
                 return sum;
             }
@@ -217,9 +238,30 @@ impl Object {
         }
     }
 
-    /// It goes into a message: held by nobody until that is received.
+    /// It goes on board of a message, which holds it from now on.
     pub(super) fn send_off(self, role: Role) {
-        self.add(ON_ITS_WAY, role);
+        let header = self.header();
+        if messages(header.away[role.index()].add(CHANGE + 1)) == 0 {
+            // As in `add`.
+            header.moves.add(1);
+        }
+    }
+
+    /// A message that held it has come to its end: whoever received it holds it by now, or nobody will.
+    pub(super) fn arrive(self, role: Role) {
+        // Ours as long as this takes, so that whoever was the last lets go as others do.
+        let me = family::me();
+        self.add(me, role);
+        self.header().away[role.index()].add(CHANGE - 1);
+        self.release(me, role);
+    }
+
+    /// Corrects how many messages hold it by what `count` finds; false if that changed meanwhile, or could not be counted.
+    pub(super) fn recount(self, role: Role, count: impl FnOnce() -> Option<u64>) -> bool {
+        let word = &self.header().away[role.index()];
+        let before = word.get();
+        let corrected = |found: u64| before - messages(before) + CHANGE + found;
+        count().is_some_and(|found| found == messages(before) || word.replace(before, corrected(found)).is_ok())
     }
 }
 
@@ -270,21 +312,11 @@ impl Handle {
         Self { object, role }
     }
 
-    /// Takes an object out of a message that may be garbage: `None` if no object of that kind, number and role is on its way. So nobody can have
-    /// a handle that was not sent, whatever bytes were received.
-    pub(super) fn try_receive(kind: Kind, object: Object, role: Role) -> Option<Self> {
-        let is_there = || {
-            let found = family::get().arena.find(object.block);
-            found.is_some_and(|(found, _)| found == kind) && object.is_current()
-        };
-        family::join().ok()?;
-        if !is_there() {
-            return None;
-        }
-        // Ours first, so that it is not freed on its way from there to us.
-        let received = Self::join(object, role);
-        // Again: it may have been freed before it was ours. Else ours ends as any other, as it may have been the last.
-        (is_there() && object.take_away(ON_ITS_WAY, role, 0) > 0).then_some(received)
+    /// Another hold on what a message has on board, which is held by that as long as this call takes; `None` if it is not of that kind
+    /// and role.
+    pub(super) fn receive(kind: Kind, (object, sent): (Object, Role), role: Role) -> Option<Self> {
+        let (found, _) = family::get().arena.find(object.block)?;
+        (found == kind && sent == role && object.is_current()).then(|| Self::join(object, role))
     }
 }
 

@@ -1,20 +1,9 @@
-//! Objects in messages: what is written is where the object lies and its number; on its way it is held by nobody.
+//! Objects in messages: nothing of them is written, they are [on board](super::waybill).
 
-use super::arena::{BlockId, Kind};
-use super::error::{DecodeError, TooLarge};
-use super::message::{Message, Reader, Writer};
-use super::object::{Handle, Object, Role};
-
-/// Given to what is sent, and made by nobody but who sends: [`Message::sent`]. Public in a module that is not.
-#[derive(Clone, Copy, Debug)]
-pub struct Sending(());
-
-impl Sending {
-    pub(super) const NOW: Self = Self(());
-}
-
-/// Bytes of an object in a message.
-pub(super) const SLOT: usize = 12;
+use super::arena::Kind;
+use super::error::DecodeError;
+use super::message::Reader;
+use super::object::{Handle, Role};
 
 /// Something that is no more than a handle.
 pub(super) trait Passed: Sized {
@@ -26,16 +15,9 @@ pub(super) trait Passed: Sized {
     /// Of an object of that kind; `None` if it is not made for this type.
     fn adopt(handle: Handle) -> Option<Self>;
 
-    fn write(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {
-        let object = self.handle().object();
-        (object.block.0, object.generation).encode(out)
-    }
-
     fn read(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let (block, generation) = <(u32, u64)>::decode(from)?;
-        let object = Object { block: BlockId(block), generation };
-        let handle = Handle::try_receive(Self::KIND, object, Self::ROLE);
-        handle.and_then(Self::adopt).ok_or_else(|| DecodeError(format!("no {:?} is on its way there", Self::KIND)))
+        let handle = from.object().and_then(|object| Handle::receive(Self::KIND, object, Self::ROLE));
+        handle.and_then(Self::adopt).ok_or_else(|| DecodeError(format!("no {:?} is on board there", Self::KIND)))
     }
 }
 
@@ -43,13 +25,14 @@ pub(super) trait Passed: Sized {
 macro_rules! passed_in_messages {
     ($name:ident $(<$T:ident: $bound:path>)?) => {
         impl $(<$T: $bound>)? $crate::multi::message::Message for $name $(<$T>)? {
-            const SLOT: usize = $crate::multi::passing::SLOT;
+            const SLOT: usize = 0;
+            const OBJECTS: usize = 1;
 
             fn encode(
                 &self,
-                out: &mut $crate::multi::message::Writer<'_>,
+                _: &mut $crate::multi::message::Writer<'_>,
             ) -> Result<(), $crate::multi::error::TooLarge> {
-                $crate::multi::passing::Passed::write(self, out)
+                Ok(())
             }
 
             fn decode(
@@ -58,9 +41,9 @@ macro_rules! passed_in_messages {
                 <Self as $crate::multi::passing::Passed>::read(from)
             }
 
-            fn sent(&self, _: $crate::multi::passing::Sending) {
+            fn sent(&self, sending: &mut $crate::multi::waybill::Sending) {
                 let role = <Self as $crate::multi::passing::Passed>::ROLE;
-                $crate::multi::passing::Passed::handle(self).object().send_off(role);
+                sending.take($crate::multi::passing::Passed::handle(self).object(), role);
             }
         }
     };

@@ -189,12 +189,6 @@ impl<T: Message> Receiver<T> {
     }
 }
 
-impl<T: Message> Drop for Receiver<T> {
-    fn drop(&mut self) {
-        self.core.drain_if_last();
-    }
-}
-
 impl<S: Message, R: Message> Connection<S, R> {
     /// As [`Sender::send`].
     ///

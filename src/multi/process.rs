@@ -10,8 +10,8 @@ use super::child;
 use super::error::{ExitStatus, JoinError, PanicInfo, SpawnError, TooLarge};
 use super::family;
 use super::left_alone;
-use super::member::{Answer, DAEMON, Member, State};
-use super::message::{Message, Reader};
+use super::member::{Answer, DAEMON, Member};
+use super::message::{Message, receive};
 use super::object::is_bequeathing;
 use super::process_builder::ProcessBuilder;
 use crate::sys::pidfd::PidFd;
@@ -189,7 +189,7 @@ impl<R: Message> Process<R> {
                 let bytes = child::read_answer(self.place, len);
                 // It can be taken once.
                 member.set_answer(Answer::None, 0);
-                Ok(R::decode(&mut Reader::new(&bytes))?)
+                Ok(receive(&bytes, || family::waybill(self.place))?)
             }
             Answer::Panicked => {
                 let (message, location) = child::read_panic(&child::read_answer(self.place, len));
@@ -244,7 +244,7 @@ impl<R: Message> Process<R> {
             return;
         }
         let pid = self.raw_pid();
-        self.member().detach();
+        family::detach(self.place);
         if !self.launched {
             left_alone::leave(self.place, self.generation, pid);
         }
@@ -270,6 +270,6 @@ impl<R: Message> Drop for Process<R> {
         if !self.launched {
             let _ = wait::reap(self.raw_pid());
         }
-        member.set_state(State::Free);
+        family::vacate(self.place);
     }
 }

@@ -9,11 +9,11 @@ use super::family;
 use super::launcher::Request;
 use super::left_alone;
 use super::member::{ANSWER, BOUND, DAEMON, LAUNCHED, Member, State};
-use super::message::{Message, Reader, Writer};
+use super::message::{Message, Writer, receive};
 use super::no_size::conjure;
 use super::object::bequeath;
-use super::passing::Sending;
 use super::process::Process;
+use super::waybill;
 use crate::sys::fork::{Side, fork, own_pid};
 use crate::sys::pidfd::PidFd;
 use crate::sys::{affinity, fd, stderr, wait};
@@ -134,13 +134,16 @@ impl ProcessBuilder {
         const { assert!(size_of::<F>() == 0, "what spawn_fn calls must not capture anything; pass data as the argument") }
         let _ = work;
         let mut bytes = [0; ANSWER];
-        let mut out = Writer::new(&mut bytes);
+        // What it has on board comes behind it.
+        let mut out = Writer::new(&mut bytes[..ANSWER.saturating_sub(waybill::entries(A::OBJECTS))]);
         argument.encode(&mut out)?;
         let len = out.len();
         let core = Core::pack(self.core) | u64::from(self.stdin_null) << 32;
         let shim: fn(usize, &mut Writer<'_>) -> Result<(), TooLarge> = call::<A, R, F>;
         let (place, member, pidfd) = self.launch([shim as usize as u64, len as u64, core], &bytes[..len])?;
-        argument.sent(Sending::NOW);
+        if A::OBJECTS > 0 {
+            family::waybill(place).load(|sending| argument.sent(sending));
+        }
         drop(argument);
         member.release();
         Ok(Process::new(place, member, pidfd, true))
@@ -164,7 +167,7 @@ impl ProcessBuilder {
                 opened => {
                     // Nobody could wait for it. It has not begun.
                     let _ = family::ask(Request::Kill, place);
-                    member.detach();
+                    family::detach(place);
                     if !(stood_by && is_killed) {
                         return Err(opened.err().unwrap_or(io::ErrorKind::NotFound.into()).into());
                     }
@@ -183,6 +186,7 @@ fn call<A: Message, R: Message, F: Fn(A) -> R + Copy>(place: usize, out: &mut Wr
     let bytes = child::read_answer(place, usize::try_from(member.job[1].get()).unwrap_or(0));
     // SAFETY: whoever asked for this had one.
     let work: F = unsafe { conjure() };
-    let argument = A::decode(&mut Reader::new(&bytes)).unwrap_or_else(|error| panic!("the argument: {error}"));
+    let argument = receive(&bytes, || family::waybill(place));
+    let argument = argument.unwrap_or_else(|error| panic!("the argument: {error}"));
     child::leave_answer(place, &work(argument), out)
 }

@@ -30,6 +30,9 @@ impl<T> Clone for Room<T> {
 impl<T> Copy for Room<T> {}
 
 impl<T: Pod> Room<T> {
+    /// What tells values of this type from others: bytes, and to how many they are aligned, by which it depends where they begin.
+    pub(super) const FORM: u64 = (size_of::<T>() as u64) << 16 | align_of::<T>() as u64;
+
     /// Where the values begin in the block, if `head` bytes of words are before them.
     fn offset(head: usize) -> usize {
         const { assert!(align_of::<T>() <= UNIT, "a block begins at a page, so no value can be aligned to more") }
@@ -105,5 +108,37 @@ impl<T: Pod> Room<T> {
         // SAFETY: aligned and within the arena, which is never unmapped; the caller promises that it is the only one there.
         unsafe { place.write(value) };
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::multi::arena::Kind;
+    use crate::multi::object::Handle;
+    use crate::multi::passing::Passed;
+    use crate::multi::{Array, Blob, Mutex, ReentrantMutex, Value, alone};
+
+    /// A handle of whatever it is.
+    fn handle_of<P: Passed>(passed: &P, kind: Kind) -> Handle {
+        assert_eq!(P::KIND, kind);
+        passed.handle().clone()
+    }
+
+    #[test]
+    fn values_of_the_same_size_that_are_aligned_otherwise_are_others() {
+        alone::family();
+        type Wide = u128;
+        type Narrow = [u64; 2];
+        const { assert!(size_of::<Wide>() == size_of::<Narrow>() && align_of::<Wide>() > align_of::<Narrow>()) }
+        let blob = Blob::<Wide>::zeroed(3).unwrap();
+        assert!(Blob::<Narrow>::adopt(handle_of(&blob, Kind::Blob)).is_none());
+        assert!(Blob::<Wide>::adopt(handle_of(&blob, Kind::Blob)).is_some());
+        let array = Array::<Wide>::zeroed(3).unwrap();
+        assert!(Array::<Narrow>::adopt(handle_of(&array, Kind::Mutex)).is_none());
+        assert!(Mutex::<Narrow>::adopt(handle_of(&Mutex::new(0 as Wide).unwrap(), Kind::Mutex)).is_none());
+        assert!(
+            ReentrantMutex::<Narrow>::adopt(handle_of(&ReentrantMutex::new(0 as Wide).unwrap(), Kind::Mutex)).is_none()
+        );
+        assert!(Value::<Narrow>::adopt(handle_of(&Value::new(0 as Wide).unwrap(), Kind::Mutex)).is_none());
     }
 }

@@ -4,16 +4,32 @@
 use super::arena::{BlockId, Kind};
 use super::object::{Object, Role};
 use super::permits::Permits;
+use super::recount::{self, Suspect};
 use super::waiting::Waiting;
+use super::waybill::Waybill;
 use super::{array, barrier, event, family, mutex, pool, queue, spsc};
 
-/// Gives back what the member `dead` held. By `me`.
-pub(super) fn sweep(me: usize, dead: usize) {
+/// Gives back what the member `dead` held. By `me`. What it may have counted too high is added to `suspects`.
+pub(super) fn sweep(me: usize, dead: usize, suspects: &mut Vec<Suspect>) {
     let arena = &family::get().arena;
     let number = |place: usize| u16::try_from(place).unwrap_or(0);
     arena.sweep(number(me), number(dead));
+    // First of all: what is given back below is closed by then, wherever it lies.
+    arena.blocks().for_each(|(block, kind)| close_bills(me, dead, (block, kind), suspects));
+    recount::waybills_of_members().for_each(|waybill| waybill.take_from_the_dead(dead, suspects));
     for (block, kind) in arena.blocks() {
         sweep_block(me, dead, block, kind);
+    }
+}
+
+/// Closes the bills that the dead member had open there.
+pub(super) fn close_bills(me: usize, dead: usize, (block, kind): (BlockId, Kind), suspects: &mut Vec<Suspect>) {
+    let arena = &family::get().arena;
+    if recount::has_messages(kind) && arena.pin(block) {
+        let object = Object::in_block(block);
+        recount::waybills(kind, object).for_each(|waybill| waybill.take_from_the_dead(dead, suspects));
+        arena.unpin(block);
+        object.free_if_unused(me);
     }
 }
 
@@ -30,6 +46,7 @@ pub(super) fn sweep_block(me: usize, dead: usize, block: BlockId, kind: Kind) {
         bereave(kind, object, dead);
         object.take_from_the_dead(dead);
         role_is_gone(kind, object, if had_a_role { family::member(dead).pid.get() } else { 0 });
+        unload_if_left(kind, object);
     }
     arena.unpin(block);
     object.free_if_unused(me);
@@ -53,6 +70,14 @@ fn bereave(kind: Kind, object: Object, dead: usize) {
 pub(super) fn let_go(kind: Kind, object: Object, role: Role) {
     if matches!(kind, Kind::Queue | Kind::Pipe | Kind::Spsc | Kind::Mutex) && object.holders(role) == 0 {
         role_is_gone(kind, object, 0);
+    }
+    unload_if_left(kind, object);
+}
+
+/// If nobody holds it any more: what its messages have on board goes with it.
+fn unload_if_left(kind: Kind, object: Object) {
+    if recount::has_messages(kind) && object.is_left() {
+        recount::waybills(kind, object).for_each(Waybill::settle);
     }
 }
 

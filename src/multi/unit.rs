@@ -14,12 +14,16 @@ pub(super) enum Kind {
     Pipe = 8,
     Pool = 9,
     Spsc = 10,
+    /// Tasks of a pool.
+    Tasks = 11,
+    /// The values of a map.
+    Job = 12,
 }
 
 impl Kind {
     fn of(number: u8) -> Option<Self> {
         use Kind::*;
-        let all = [Blob, Mutex, Semaphore, Condvar, Event, Barrier, Queue, Pipe, Pool, Spsc];
+        let all = [Blob, Mutex, Semaphore, Condvar, Event, Barrier, Queue, Pipe, Pool, Spsc, Tasks, Job];
         all.into_iter().find(|kind| *kind as u8 == number)
     }
 }

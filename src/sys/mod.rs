@@ -16,6 +16,7 @@ pub mod fork;
 pub mod futex;
 pub mod heirlooms;
 pub mod kill_timer;
+pub mod lifeline;
 pub mod lock;
 pub mod membarrier;
 #[cfg_attr(miri, path = "heap_memfd.rs")]

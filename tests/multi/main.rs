@@ -15,6 +15,7 @@
 )]
 
 mod blobs;
+mod goods;
 mod handles;
 mod logging;
 mod memory;
@@ -65,6 +66,7 @@ fn cases() -> Vec<Case> {
         sync_wait::CASES,
         memory::CASES,
         blobs::CASES,
+        goods::CASES,
         handles::CASES,
         pool::CASES,
         pool_deadline::CASES,

@@ -25,7 +25,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// Has a child call `operation`, and kills it after `steps` instructions; whether it had come to its end by then.
-fn killed_after(steps: u64, operation: impl FnOnce() + Send + 'static) -> bool {
+pub(crate) fn killed_after(steps: u64, operation: impl FnOnce() + Send + 'static) -> bool {
     let child: Process = Process::spawn(move || {
         ptrace::traceme().unwrap();
         raise(Signal::SIGSTOP).unwrap();
@@ -61,7 +61,7 @@ thread_local! {
 }
 
 /// Tries the operation to its end, and then some of its points, or all.
-fn each_point(mut trial: impl FnMut(u64) -> bool) {
+pub(crate) fn each_point(mut trial: impl FnMut(u64) -> bool) {
     assert!(trial(u64::MAX));
     let total = STEPS.get();
     // Without optimization an operation has a hundred thousand instructions.

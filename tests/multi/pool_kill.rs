@@ -1,5 +1,6 @@
 //! What becomes of a pool's tasks when their workers are killed.
 
+use std::io::{Read, Write};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::pool::square;
 use crate::process::launcher;
 
 pub(crate) const CASES: &[Case] = &[
+    ("a60_workers_end_when_launcher_and_owner_are_killed", both_killed),
     ("a_killed_worker_fails_its_task_only", killed_worker),
     ("a_killed_worker_is_replaced_on_its_core", replaced),
     ("a_task_is_tried_again_if_so_asked", retried),
@@ -180,4 +182,46 @@ fn no_process_free() {
     limit_processes(most, ever);
     assert_eq!(result.get(), Ok(36));
     assert_ne!(pool.workers()[0].pid, before);
+}
+
+/// Also one that is at a task, and one that waits for a task: neither asks now and then who is still there.
+fn both_killed() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::{ForkResult, Pid, fork, getpid};
+    let pid_of = |pid: u32| Pid::from_raw(pid as i32);
+    for launcher_first in [true, false] {
+        let (reader, writer) = nix::unistd::pipe().unwrap();
+        let (mut reader, mut writer) = (std::fs::File::from(reader), std::fs::File::from(writer));
+        // SAFETY: this process has one thread.
+        let owner = match unsafe { fork() }.unwrap() {
+            ForkResult::Child => {
+                let pool = Pool::with_processes(2).unwrap();
+                let _busy = pool.apply_async(|()| std::thread::sleep(Duration::from_secs(1000)), ()).unwrap();
+                let pids: Vec<u8> = pool.workers().iter().flat_map(|worker| worker.pid.to_ne_bytes()).collect();
+                writer.write_all(&pids).unwrap();
+                std::thread::sleep(Duration::from_secs(1000));
+                std::process::abort();
+            }
+            ForkResult::Parent { child } => child,
+        };
+        drop(writer);
+        let mut bytes = [0; 8];
+        reader.read_exact(&mut bytes).unwrap();
+        drop(reader);
+        let workers = [0, 4].map(|at| u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap()));
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", workers[0])).unwrap();
+        let launcher: u32 = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert_ne!(pid_of(launcher), getpid());
+        let victims = if launcher_first { [pid_of(launcher), owner] } else { [owner, pid_of(launcher)] };
+        // Stopped first, so that neither does anything about the other's end.
+        victims.iter().for_each(|victim| kill(*victim, Signal::SIGSTOP).unwrap());
+        victims.iter().for_each(|victim| kill(*victim, Signal::SIGKILL).unwrap());
+        nix::sys::wait::waitpid(owner, None).unwrap();
+        // Gone, or a zombie of whoever adopts orphans here.
+        let lives =
+            |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+        while workers.iter().any(lives) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }

@@ -27,7 +27,7 @@ fn square(n: i64) -> i64 {
 
 fn few_descriptors() {
     // The launcher has what it needs itself, and none for those it is to see end.
-    allow(Resource::RLIMIT_NOFILE, 8);
+    allow(Resource::RLIMIT_NOFILE, 10);
     init().unwrap();
     for n in 0..3 {
         assert_eq!(Process::spawn_fn(square, n).unwrap().join(), Ok(n * n));

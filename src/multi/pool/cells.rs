@@ -19,8 +19,9 @@ use crate::multi::arena::{BlockId, Kind, Words};
 use crate::multi::bell::{Bell, Limit};
 use crate::multi::error::{ExitStatus, TooLarge};
 use crate::multi::family;
-use crate::multi::message::{Message, Writer};
+use crate::multi::message::Message;
 use crate::multi::object::{BODY, Handle, Object, Role};
+use crate::multi::waybill::Waybill;
 use crate::multi::word::{Word32, Word64};
 
 /// Cells of a segment; segments are made as they are needed.
@@ -62,6 +63,20 @@ pub(super) struct Head {
 // SAFETY: words only.
 unsafe impl Words for Head {}
 
+/// First words of a segment: the measures of its cells.
+#[repr(C)]
+struct Measures {
+    stride: Word32,
+    size: Word32,
+    result_at: Word32,
+}
+
+// SAFETY: words only.
+unsafe impl Words for Measures {}
+
+/// Where in a segment the first cell is.
+const FIRST: usize = BODY + size_of::<Measures>().next_multiple_of(64);
+
 /// First words of a cell; the argument, then the result, follow.
 #[repr(C)]
 pub(super) struct Cell {
@@ -81,6 +96,9 @@ pub(super) struct Cell {
     pub(super) retries: Word32,
     /// CLOCK_MONOTONIC in ns when it must be done; 0: at any time.
     deadline: Word64,
+    /// What the argument has on board, and the result.
+    argument_goods: Word64,
+    result_goods: Word64,
 }
 
 // SAFETY: words only.
@@ -143,7 +161,7 @@ impl Cells {
     fn place(&self, cell: u32) -> Option<(BlockId, usize)> {
         let (segment, index) = (cell as usize / SEGMENT, cell as usize % SEGMENT);
         let block = self.head.segments.get(segment)?.get();
-        (block != 0).then(|| (BlockId(block), BODY + index * self.stride()))
+        (block != 0).then(|| (BlockId(block), FIRST + index * self.stride()))
     }
 
     /// The cell of that number.
@@ -186,8 +204,14 @@ impl Cells {
     /// Makes another segment, unless there are as many as there can be.
     fn grow(&self) -> io::Result<bool> {
         let Some(place) = self.head.segments.iter().position(|segment| segment.get() == 0) else { return Ok(false) };
-        let bytes = SEGMENT * self.stride();
-        let segment = Handle::create(Kind::Blob, bytes, Role::First, |_| {})?;
+        let (stride, measure) = (self.stride(), |bytes| u32::try_from(bytes).unwrap_or(u32::MAX));
+        let bytes = FIRST - BODY + SEGMENT * stride;
+        let segment = Handle::create(Kind::Tasks, bytes, Role::First, |object| {
+            let measures: &Measures = object.body();
+            measures.size.set(measure(self.size()));
+            measures.result_at.set(measure(self.result_at()));
+            measures.stride.set(measure(stride));
+        })?;
         // Another may have been quicker; then it is dropped again.
         if self.head.segments[place].replace(0, segment.object().block.0).is_ok() {
             self.head.hint.set(u32::try_from(place * SEGMENT).unwrap_or(0));
@@ -216,9 +240,31 @@ impl Cells {
     pub(super) fn change(&self, task: TaskId, from: Phase, to: Phase) -> bool {
         let Some(cell) = self.cell(task.cell) else { return false };
         let found = State::unpack(cell.state.get());
-        let owner = if matches!(from, Phase::Submitted | Phase::Errand) { me() } else { found.owner };
+        let is_ours = to == Phase::Filling || matches!(from, Phase::Submitted | Phase::Errand);
+        let owner = if is_ours { me() } else { found.owner };
         let new = State { number: task.number, owner, phase: to };
         found.number == task.number && found.phase == from && cell.state.replace(found.pack(), new.pack()).is_ok()
+    }
+
+    /// What a task's argument has on board, and its result.
+    fn waybills(&self, task: TaskId) -> Option<(Waybill, Waybill)> {
+        let (block, at) = self.place(task.cell)?;
+        Some(waybills_at(block, at, self.size(), self.result_at()))
+    }
+
+    /// From one phase to free: what it still has on board goes; false if it is in another one.
+    pub(super) fn free(&self, task: TaskId, from: Phase) -> bool {
+        let Some((argument, result)) = self.waybills(task) else { return false };
+        if argument.is_empty() && result.is_empty() {
+            return self.change(task, from, Phase::Free);
+        }
+        // Nobody else may have the cell before that is done.
+        if !self.change(task, from, Phase::Filling) {
+            return false;
+        }
+        argument.settle();
+        result.settle();
+        self.change(task, Phase::Filling, Phase::Free)
     }
 
     /// Takes a task to run it; false if it is not there to be run.
@@ -231,13 +277,13 @@ impl Cells {
     pub(super) fn abandon(&self, task: TaskId) -> Option<Phase> {
         loop {
             let phase = self.state(task)?.phase;
-            let to = match phase {
-                Phase::Filling | Phase::Submitted => Phase::Free,
-                Phase::Leased => Phase::Orphan,
+            let done = match phase {
+                Phase::Filling | Phase::Submitted => self.free(task, phase),
+                Phase::Leased => self.change(task, phase, Phase::Orphan),
                 over => return over.is_over().then_some(over),
             };
             // Else it has gone on meanwhile.
-            if self.change(task, phase, to) {
+            if done {
                 return None;
             }
         }
@@ -262,10 +308,11 @@ impl Cells {
     /// Nobody else may have it in hand, as long as the sheet is used: its state says so.
     pub(super) unsafe fn sheet(&self, task: TaskId) -> Option<Sheet> {
         let (block, at) = self.place(task.cell)?;
+        let bills = waybills_at(block, at, self.size(), self.result_at());
         let (at, len) = (at + size_of::<Cell>(), self.result_at() + self.size());
         let start = family::get().arena.place(block, at, len);
         // SAFETY: within the arena, as `place` has checked; that all of it is ours for now is the caller's promise.
-        Some(unsafe { Sheet::new(start, self.size(), self.result_at()) })
+        Some(unsafe { Sheet::new(start, self.size(), self.result_at(), bills) })
     }
 
     /// Writes the argument of a task that this process is filling; its bytes.
@@ -275,8 +322,7 @@ impl Cells {
     pub(super) fn fill<A: Message>(&self, task: TaskId, argument: &A) -> Result<usize, TooLarge> {
         // SAFETY: it is being filled, by us.
         let Some(mut sheet) = (unsafe { self.sheet(task) }) else { return Ok(0) };
-        let mut out = Writer::new(sheet.argument_mut());
-        argument.encode(&mut out).map(|()| out.len())
+        sheet.fill(argument)
     }
 
     /// A worker has died: what it was running is tried again, or has died with it. The tasks that are to be tried again go to `again`,
@@ -310,12 +356,18 @@ impl Cells {
         let task = TaskId { cell: number, number: found.number };
         match found.phase {
             _ if usize::from(found.owner) != dead => true,
-            Phase::Filling | Phase::Orphan => self.change(task, found.phase, Phase::Free),
+            Phase::Filling | Phase::Orphan => self.free(task, found.phase),
             Phase::Leased => {
                 cell.pid.set(pid);
                 cell.set_status(status);
                 let overdue = cell.deadline().is_over();
                 let retried = !overdue && cell.attempts.get() <= cell.retries.get();
+                if let Some((argument, result)) = self.waybills(task) {
+                    result.settle();
+                    if !retried {
+                        argument.settle();
+                    }
+                }
                 let lost = if overdue { Phase::Overdue } else { Phase::Died };
                 if !self.change(task, Phase::Leased, if retried { Phase::Submitted } else { lost }) {
                     return false;
@@ -332,6 +384,23 @@ impl Cells {
             _ => true,
         }
     }
+}
+
+fn waybills_at(block: BlockId, at: usize, size: usize, result_at: usize) -> (Waybill, Waybill) {
+    let cell: &'static Cell = family::get().arena.view(block, at);
+    let end = at + size_of::<Cell>() + size;
+    (Waybill::behind(&cell.argument_goods, block, end), Waybill::behind(&cell.result_goods, block, end + result_at))
+}
+
+/// What the tasks of a segment have on board.
+pub(in crate::multi) fn waybills_of_tasks(segment: Object) -> impl Iterator<Item = Waybill> {
+    let measures: &Measures = segment.body();
+    let (stride, size) = (measures.stride.get() as usize, measures.size.get() as usize);
+    let result_at = measures.result_at.get() as usize;
+    (0..SEGMENT).flat_map(move |index| {
+        let (argument, result) = waybills_at(segment.block, FIRST + index * stride, size, result_at);
+        [argument, result]
+    })
 }
 
 impl Cell {

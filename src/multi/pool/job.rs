@@ -13,6 +13,7 @@ use crate::multi::error::{PanicInfo, TooLarge};
 use crate::multi::family;
 use crate::multi::message::{Message, Writer};
 use crate::multi::object::{BODY, Handle, Object, Role};
+use crate::multi::waybill::{self, Waybill};
 use crate::multi::word::Word32;
 use crate::prim::{AtomicU32, CachePadded, Ordering};
 
@@ -57,6 +58,10 @@ struct Head {
     /// How many values have a state that was written.
     special: Word32,
     panics: Word32,
+    /// Where the bills are of what values and results have on board, of how many, and how much each has at most.
+    bills: Word32,
+    billed: Word32,
+    goods: [Word32; 2],
     /// Item number and length of each panic's text.
     panicked: [[Word32; 3]; PANICS],
     /// The next chunk that nobody has taken.
@@ -85,19 +90,22 @@ pub(super) struct Layout {
     states: usize,
     inputs: usize,
     outputs: usize,
+    bills: usize,
     end: usize,
 }
 
 impl Layout {
     /// For so many values of so many bytes each; `None` if that cannot be counted.
-    fn new(items: usize, chunk: usize, input: usize, output: usize) -> Option<Self> {
+    fn new<A: Message, R: Message>(items: usize, chunk: usize) -> Option<Self> {
         let texts = BODY + size_of::<Head>();
         let chunks = texts + PANICS * PANIC;
         let states = chunks.checked_add(items.div_ceil(chunk).checked_mul(size_of::<Chunk>())?)?;
         let inputs = states.checked_add(items)?.checked_next_multiple_of(64)?;
-        let outputs = inputs.checked_add(items.checked_mul(input)?)?.checked_next_multiple_of(64)?;
-        let end = outputs.checked_add(items.checked_mul(output)?)?;
-        Some(Self { chunks, states, inputs, outputs, end })
+        let outputs = inputs.checked_add(items.checked_mul(A::SLOT)?)?.checked_next_multiple_of(64)?;
+        let bills = outputs.checked_add(items.checked_mul(R::SLOT)?)?.checked_next_multiple_of(8)?;
+        let each = waybill::bytes(A::OBJECTS) + waybill::bytes(R::OBJECTS);
+        let end = bills.checked_add(items.checked_mul(each)?)?;
+        Some(Self { chunks, states, inputs, outputs, bills, end })
     }
 }
 
@@ -121,19 +129,44 @@ unsafe impl Send for Job {}
 pub(super) struct Room {
     handle: Handle,
     bytes: usize,
+    /// Whether values or results may have something on board: then it is for one job.
+    pub(super) has_bills: bool,
 }
 
 impl Room {
-    /// Room for a job: `old` if it is large enough.
-    pub(super) fn make(old: Option<Self>, bytes: usize) -> io::Result<Self> {
+    /// Room for a job that has nothing on board: `old` if it is large enough.
+    fn make(old: Option<Self>, bytes: usize) -> io::Result<Self> {
         match old {
             Some(room) if room.bytes >= bytes => Ok(room),
             old => {
                 drop(old);
                 let handle = Handle::create(Kind::Blob, bytes, Role::First, |_| {})?;
-                Ok(Self { handle, bytes })
+                Ok(Self { handle, bytes, has_bills: false })
             }
         }
+    }
+
+    /// Room for a job of so many values; `old` is one that may be used again.
+    pub(super) fn for_job<A: Message, R: Message>(
+        old: impl FnOnce() -> Option<Self>,
+        (items, chunk): (usize, usize),
+    ) -> io::Result<Self> {
+        let too_many = || io::Error::from(io::ErrorKind::OutOfMemory);
+        let layout = Layout::new::<A, R>(items, chunk).ok_or_else(too_many)?;
+        let bytes = layout.end - BODY;
+        if A::OBJECTS + R::OBJECTS == 0 {
+            return Self::make(old(), bytes);
+        }
+        let [bills, billed, values, results] =
+            [layout.bills / 8, items, A::OBJECTS, R::OBJECTS].map(|number| u32::try_from(number).ok());
+        let handle = Handle::create(Kind::Job, bytes, Role::First, |object| {
+            let head: &Head = object.body();
+            head.bills.set(bills.unwrap_or(0));
+            head.goods[0].set(values.unwrap_or(0));
+            head.goods[1].set(results.unwrap_or(0));
+            head.billed.set(bills.and(billed).unwrap_or(0));
+        })?;
+        Ok(Self { handle, bytes, has_bills: true })
     }
 }
 
@@ -141,7 +174,7 @@ impl Job {
     /// Bytes that it needs; `None` if they cannot be counted.
     pub(super) fn bytes<A: Message, R: Message>(items: usize, chunk: usize) -> Option<usize> {
         u32::try_from(items).ok()?;
-        Layout::new(items, chunk, A::SLOT, R::SLOT).map(|layout| layout.end - BODY)
+        Layout::new::<A, R>(items, chunk).map(|layout| layout.end - BODY)
     }
 
     /// Makes a job in `room`.
@@ -166,7 +199,7 @@ impl Job {
     pub(super) fn of<A: Message, R: Message>(object: Object) -> Option<Self> {
         let head: &'static Head = object.body();
         let (items, chunk) = (head.items.get() as usize, (head.chunk.get() as usize).max(1));
-        let layout = Layout::new(head.room.get() as usize, chunk, A::SLOT, R::SLOT)?;
+        let layout = Layout::new::<A, R>(head.room.get() as usize, chunk)?;
         let base = family::get().arena.place(object.block, 0, layout.end);
         Some(Self { object, head, items, chunk, layout, base })
     }
@@ -275,6 +308,16 @@ impl Job {
         TooLarge::noted(unsafe { self.output::<R>(item) })
     }
 
+    /// What a value has on board, where values may have something.
+    pub(super) fn input_bill(&self, item: usize) -> Waybill {
+        bills_of(self.object, item)[0]
+    }
+
+    /// What a result has on board, where results may have something.
+    pub(super) fn output_bill(&self, item: usize) -> Waybill {
+        bills_of(self.object, item)[1]
+    }
+
     /// The first failure stops it.
     pub(super) fn stop_at_failure(&self) {
         self.head.fail_fast.set(1);
@@ -308,6 +351,9 @@ impl Job {
         let item = again.or(last.filter(|item| self.written(*item) == item::NEW));
         if let Some(item) = item {
             self.set_state(item, item::DIED);
+            if self.head.goods[1].get() > 0 && self.head.billed.get() > 0 {
+                self.output_bill(item).settle();
+            }
         }
         words.owner.set(0);
         item
@@ -389,4 +435,23 @@ impl Job {
         let (message, location) = child::read_panic(bytes);
         PanicInfo { message, location, pid: words[2].get() }
     }
+}
+
+/// The bills of a value and of its result.
+fn bills_of(object: Object, item: usize) -> [Waybill; 2] {
+    let head: &Head = object.body();
+    let goods = head.goods.each_ref().map(|most| most.get() as usize);
+    let [value, result] = goods.map(waybill::bytes);
+    let at = head.bills.get() as usize * 8 + item * (value + result);
+    [Waybill::at(object.block, at, goods[0]), Waybill::at(object.block, at + value, goods[1])]
+}
+
+/// What the values of a job have on board, and its results.
+pub(in crate::multi) fn waybills(object: Object) -> impl Iterator<Item = Waybill> {
+    let head: &Head = object.body();
+    let has_some = head.goods.each_ref().map(|most| most.get() > 0);
+    (0..head.billed.get() as usize).flat_map(move |item| {
+        let bills = bills_of(object, item).into_iter().zip(has_some);
+        bills.filter_map(|(bill, has_some)| has_some.then_some(bill))
+    })
 }

@@ -12,7 +12,7 @@ use super::ticket::run;
 use super::{Pool, Retry, Shared};
 use crate::multi::bell::Limit;
 use crate::multi::error::DecodeError;
-use crate::multi::message::{Message, Reader, Writer, hand_over};
+use crate::multi::message::{Message, Writer, hand_over, receive};
 use crate::sys::memory::populate;
 
 /// Why a map has not all results.
@@ -167,8 +167,9 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static> MapBuilder<'
         let quarter = || count.div_ceil(4 * workers);
         let chunk = self.chunk.map_or_else(quarter, NonZeroUsize::get).clamp(1, count.max(1));
         let refused = |error| (error, count);
-        let bytes = Job::bytes::<A, R>(count, chunk).ok_or(refused(TaskError::TooMany(u32::MAX as usize)))?;
-        let room = shared.room_for(bytes).map_err(|error| refused(TaskError::NoMemory(error.to_string())))?;
+        Job::bytes::<A, R>(count, chunk).ok_or(refused(TaskError::TooMany(u32::MAX as usize)))?;
+        let room =
+            shared.room_for::<A, R>(count, chunk).map_err(|error| refused(TaskError::NoMemory(error.to_string())))?;
         let job = Job::create::<A, R>(&room, count, chunk).ok_or(refused(TaskError::Cancelled))?;
         let mut run = Run {
             shared: Arc::clone(shared),
@@ -214,7 +215,7 @@ impl Run {
             assert!(filled < job.items(), "there are more values than their iterator said");
             // SAFETY: no ticket has been sent yet.
             let mut out = Writer::new(unsafe { job.input::<A>(filled) });
-            if let Err(too_large) = hand_over(&value, &mut out) {
+            if let Err(too_large) = hand_over(&value, &mut out, || job.input_bill(filled)) {
                 self.errors.insert(filled, too_large.into());
                 job.set_state(filled, item::TOO_LARGE);
             }
@@ -346,7 +347,7 @@ impl Run {
 fn read<R: Message>(job: Job, item: usize) -> Result<R, DecodeError> {
     // SAFETY: it is done.
     let bytes = unsafe { job.output::<R>(item) };
-    R::decode(&mut Reader::new(bytes))
+    receive(bytes, || job.output_bill(item))
 }
 
 impl Drop for Run {
@@ -356,6 +357,10 @@ impl Drop for Run {
         let tickets: Vec<AsyncResult<()>> =
             std::mem::take(&mut self.tickets).into_iter().map(|(_, ticket)| ticket).collect();
         if tickets.is_empty() {
+            // What it has on board goes with it.
+            if room.has_bills {
+                return;
+            }
             *self.shared.room.lock().unwrap_or_else(PoisonError::into_inner) = Some(room);
         } else {
             self.shared.late.lock().unwrap_or_else(PoisonError::into_inner).push(Late { room, tickets });

@@ -33,7 +33,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use cells::waybills_of_tasks;
 pub use imap::{IMap, IMapUnordered};
+pub(super) use job::waybills as waybills_of_job;
 pub use map::{MapBuilder, MapError};
 use shared::Shared;
 pub(super) use shared::{bereave, gave_up};

@@ -18,7 +18,6 @@ use crate::multi::launcher::Request;
 use crate::multi::member::{BOUND, LAUNCHED, REVIVE, State};
 use crate::multi::message::{Message, Writer};
 use crate::multi::object::{Handle, Object};
-use crate::multi::passing::Sending;
 use crate::multi::queue::{Consumer, Producer, Shutdown, queue};
 use crate::prim::{AtomicU32, Ordering};
 
@@ -162,25 +161,24 @@ impl Shared {
                 return Err(too_large.into());
             }
         }
-        argument.sent(Sending::NOW);
         cell.shim.set(shim as usize as u64);
         cell.retries.set(retry.times());
         cell.set_deadline(deadline);
         self.cells.change(task, Phase::Filling, Phase::Submitted);
         // There are as many places as there can be tasks; some may still have those that were cancelled, which are taken out soon.
         if self.tasks.put(task.pack()).is_err() {
-            self.cells.change(task, Phase::Submitted, Phase::Free);
+            self.cells.free(task, Phase::Submitted);
             return Err(TaskError::PoolClosed);
         }
         Ok(result)
     }
 
     /// Memory for a job.
-    pub(super) fn room_for(&self, bytes: usize) -> std::io::Result<Room> {
+    pub(super) fn room_for<A: Message, R: Message>(&self, items: usize, chunk: usize) -> std::io::Result<Room> {
         let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
         *late = std::mem::take(&mut *late).into_iter().filter_map(|late| late.vacate().err()).collect();
         drop(late);
-        Room::make(self.room.lock().unwrap_or_else(PoisonError::into_inner).take(), bytes)
+        Room::for_job::<A, R>(|| self.room.lock().unwrap_or_else(PoisonError::into_inner).take(), (items, chunk))
     }
 
     /// No worker is left: what was kept because of them can go. (Their tickets hold this, so this would never be dropped.)

@@ -10,7 +10,7 @@ use super::cells::{Phase, TaskId};
 use crate::multi::bell::Limit;
 use crate::multi::child;
 use crate::multi::error::{DecodeError, ExitStatus, PanicInfo, TooLarge};
-use crate::multi::message::{Message, Reader};
+use crate::multi::message::Message;
 use crate::multi::object::is_bequeathing;
 
 /// Why a task has no result.
@@ -153,7 +153,7 @@ impl<R: Message> AsyncResult<R> {
 
     /// Cancels the task if it has not begun; whether that is so. [`Self::get`] then says so.
     pub fn cancel(&self) -> bool {
-        let cancelled = self.shared.cells.change(self.task, Phase::Submitted, Phase::Free);
+        let cancelled = self.shared.cells.free(self.task, Phase::Submitted);
         self.shared.count_cancelled(u64::from(cancelled));
         cancelled
     }
@@ -212,9 +212,11 @@ impl<R: Message> AsyncResult<R> {
         let len = cell.answer_len.get() as usize;
         // SAFETY: it is over, and only this handle reads it.
         let Some(mut sheet) = (unsafe { cells.sheet(self.task) }) else { return Err(TaskError::Cancelled) };
+        if phase == Phase::Done {
+            return Ok(sheet.take(len)?);
+        }
         let bytes = sheet.result();
         match phase {
-            Phase::Done => Ok(R::decode(&mut Reader::new(&bytes[..len.min(bytes.len())]))?),
             Phase::Panicked => {
                 let (message, location) = child::read_panic(bytes);
                 Err(TaskError::Panicked(PanicInfo { message, location, pid: cell.pid.get() }))
@@ -238,10 +240,6 @@ impl<R: Message> Drop for AsyncResult<R> {
             return;
         }
         let Some(phase) = self.shared.cells.abandon(self.task) else { return };
-        // A result that nobody has taken may hold something that is shared.
-        if phase == Phase::Done && !self.taken.get() {
-            drop(self.take());
-        }
-        self.shared.cells.change(self.task, phase, Phase::Free);
+        self.shared.cells.free(self.task, phase);
     }
 }

@@ -7,7 +7,7 @@ use super::job::{Job, item};
 use super::sheet::Sheet;
 use super::worker::{Answer, as_attempt};
 use crate::multi::arena::BlockId;
-use crate::multi::message::{Message, Reader, Writer, hand_over};
+use crate::multi::message::{Message, Reader, Writer, hand_over, receive};
 use crate::multi::no_size::conjure;
 use crate::multi::object::Object;
 use crate::prim::{Ordering, compiler_fence};
@@ -82,12 +82,13 @@ fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
             note(item);
             compiler_fence(Ordering::SeqCst);
             // SAFETY: the chunk is ours.
-            let state = match A::decode(&mut Reader::new(unsafe { job.input::<A>(item) })) {
+            let state = match receive::<A>(unsafe { job.input::<A>(item) }, || job.input_bill(item)) {
                 Err(_) => item::UNREADABLE,
                 Ok(argument) => {
                     let result = work(argument);
                     // SAFETY: as above.
-                    match hand_over(&result, &mut Writer::new(unsafe { job.output::<R>(item) })) {
+                    let mut out = Writer::new(unsafe { job.output::<R>(item) });
+                    match hand_over(&result, &mut out, || job.output_bill(item)) {
                         Ok(()) => continue,
                         // SAFETY: as above.
                         Err(too_large) => unsafe { job.note_size::<R>(item, too_large) },

@@ -14,7 +14,7 @@ use crate::multi::bell::Limit;
 use crate::multi::cpu::Core;
 use crate::multi::error::SpawnError;
 use crate::multi::family;
-use crate::multi::message::{Message, Reader};
+use crate::multi::message::Message;
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::process::Process;
 
@@ -124,9 +124,7 @@ where
     let (_held, cells, tasks) = worker::join(pool);
     let mut state = (run.0)(context);
     worker::work(&cells, &tasks, family::member(family::me()), |_, sheet, len| {
-        let Ok(argument) = In::decode(&mut Reader::new(sheet.argument(len))) else {
-            return Err((Phase::Unreadable, 0));
-        };
+        let Ok(argument) = sheet.read::<In>(len) else { return Err((Phase::Unreadable, 0)) };
         answer(sheet, catch_unwind(AssertUnwindSafe(|| (run.1)(&mut state, argument))))
     })
 }

@@ -13,7 +13,7 @@ use crate::multi::cpu::Core;
 use crate::multi::error::TooLarge;
 use crate::multi::family;
 use crate::multi::member::{Member, REVIVE};
-use crate::multi::message::{Message, Reader, Writer, hand_over};
+use crate::multi::message::{Message, Writer};
 use crate::multi::no_size::conjure;
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::queue::Consumer;
@@ -53,15 +53,14 @@ pub(super) fn as_attempt<T>(attempt: u32, work: impl FnOnce() -> T) -> T {
 pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(sheet: &mut Sheet, len: usize) -> Answer {
     // SAFETY: whoever submitted the task had one.
     let work: F = unsafe { conjure() };
-    let Ok(argument) = A::decode(&mut Reader::new(sheet.argument(len))) else { return Err((Phase::Unreadable, 0)) };
+    let Ok(argument) = sheet.read::<A>(len) else { return Err((Phase::Unreadable, 0)) };
     answer(sheet, catch_unwind(AssertUnwindSafe(|| work(argument))))
 }
 
 /// Puts a result, or what a panic said, on the sheet.
 pub(super) fn answer<R: Message>(sheet: &mut Sheet, result: std::thread::Result<R>) -> Answer {
-    let mut out = Writer::new(sheet.result());
-    match result.map(|result| hand_over(&result, &mut out)) {
-        Ok(Ok(())) => Ok(out.len()),
+    match result.map(|result| sheet.answer(&result)) {
+        Ok(Ok(len)) => Ok(len),
         Ok(Err(too_large)) => {
             let mut out = Writer::new(sheet.result());
             // There is room for that.
@@ -217,7 +216,7 @@ pub(super) fn run_task(
     cells.head.completed.add(u64::from(phase != Phase::Overdue));
     if !cells.change(task, Phase::Leased, phase) {
         // Nobody waits for it any more.
-        cells.change(task, Phase::Orphan, Phase::Free);
+        cells.free(task, Phase::Orphan);
     }
     cells.head.over.ring_all();
 }

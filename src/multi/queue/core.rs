@@ -9,8 +9,9 @@ use super::state::Phase;
 use crate::multi::arena::Kind;
 use crate::multi::bell::{Bell, Limit};
 use crate::multi::error::{DecodeError, GetError, PutError};
-use crate::multi::message::{Message, Reader, Writer, hand_over};
+use crate::multi::message::{Message, Writer, hand_over, look_at};
 use crate::multi::object::{Handle, Object, Role};
+use crate::multi::waybill::Waybill;
 
 pub(super) const PRODUCER: Role = Role::First;
 pub(super) const CONSUMER: Role = Role::Second;
@@ -42,11 +43,12 @@ impl<T: Message> Core<T> {
     /// The ends of a new queue: a producer's and a consumer's.
     pub(in crate::multi) fn create(kind: Kind, capacity: usize) -> io::Result<(Self, Self)> {
         let (places, size) = measures(capacity, T::SLOT)?;
-        let bytes = Slots::bytes(places as usize, T::SLOT).ok_or_else(|| cannot_be_made(capacity))?;
+        let goods = u32::try_from(T::OBJECTS).map_err(|_| cannot_be_made(capacity))?;
+        let bytes = Slots::bytes(places as usize, T::SLOT, T::OBJECTS).ok_or_else(|| cannot_be_made(capacity))?;
         // Held as both from the beginning: never shall the sweep see it without one.
         let handle = Handle::create(kind, bytes, PRODUCER, |object| {
             object.hold(CONSUMER);
-            Slots::set_up(object, places, size);
+            Slots::set_up(object, places, size, goods);
         })?;
         let slots = Slots::of(handle.object());
         let consumer = Handle::assume(handle.object(), CONSUMER);
@@ -67,7 +69,7 @@ impl<T: Message> Core<T> {
     /// An end of a queue for values of this size, by its handle.
     pub(super) fn adopt(handle: Handle) -> Option<Self> {
         let slots = Slots::of(handle.object());
-        (slots.size() == T::SLOT).then_some(Self { slots, handle, value: PhantomData })
+        ((slots.size(), slots.goods()) == (T::SLOT, T::OBJECTS)).then_some(Self { slots, handle, value: PhantomData })
     }
 
     pub(super) fn handle(&self) -> &Handle {
@@ -102,13 +104,17 @@ impl<T: Message> Core<T> {
 
     #[inline]
     pub(super) fn fill(&self, mut claim: Claim, value: T) -> Result<(), PutError<T>> {
+        let position = claim.position();
         let mut begun = Begun { slots: &self.slots, claim: &mut claim, end: Some(Slots::give_up) };
         let mut out = Writer::new(begun.claim.bytes_mut());
-        match hand_over(&value, &mut out) {
+        match hand_over(&value, &mut out, || self.slots.waybill_of(position)) {
             Ok(()) => {
                 let len = out.len();
                 begun.end = None;
                 self.slots.publish(begun.claim, len);
+                if T::OBJECTS > 0 {
+                    self.slots.discard_if_late();
+                }
                 Ok(())
             }
             Err(too_large) => Err(PutError::TooLarge(value, too_large)),
@@ -176,7 +182,8 @@ impl<T: Message> Core<T> {
     #[inline]
     pub(super) fn decode(&self, claim: &mut Claim) -> Result<T, DecodeError> {
         let mut begun = Begun { slots: &self.slots, claim, end: Some(Slots::finish) };
-        let value = T::decode(&mut Reader::new(begun.claim.bytes()))?;
+        // It keeps what it has on board until it is done with: it may come again.
+        let value = look_at(begun.claim.bytes(), || self.slots.waybill_of(begun.claim.position()))?;
         begun.end = None;
         Ok(value)
     }
@@ -222,16 +229,6 @@ impl<T: Message> Core<T> {
         self.slots.head.shut.raise(if how == Shutdown::Drain { 1 } else { 2 });
         self.slots.ring_all();
     }
-
-    /// The last consumer takes what is left with it: a value may hold something that is shared.
-    pub(in crate::multi) fn drain_if_last(&self) {
-        if !crate::multi::object::is_bequeathing() && self.handle.object().holders(CONSUMER) == 1 {
-            // Also where nobody is to get any more, and what is no value of its type.
-            while let Some(claim) = self.slots.try_take() {
-                drop(self.read(claim));
-            }
-        }
-    }
 }
 
 /// A claim whose value is being written or read, by code of the program's own: if that panics the place must not stay claimed.
@@ -255,6 +252,12 @@ pub(in crate::multi) fn bereave(object: Object, dead: usize) {
     Slots::of(object).bereave(dead);
 }
 
+/// What the values there have on board.
+pub(in crate::multi) fn waybills(object: Object) -> impl Iterator<Item = Waybill> {
+    let slots = Slots::of(object);
+    slots.waybills().collect::<Vec<_>>().into_iter()
+}
+
 /// The last holder of a role has gone; `pid` of who died with it, or 0.
 pub(in crate::multi) fn role_is_gone(object: Object, pid: u32) {
     let head: &slots::Head = object.body();
@@ -264,5 +267,8 @@ pub(in crate::multi) fn role_is_gone(object: Object, pid: u32) {
             head.gone.include(bit);
         }
     }
-    Slots::of(object).ring_all();
+    let slots = Slots::of(object);
+    // What is left goes with the last consumer: it may have on board what is shared.
+    slots.discard_if_unwanted();
+    slots.ring_all();
 }

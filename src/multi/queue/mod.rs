@@ -17,7 +17,7 @@ use std::io;
 use std::time::Duration;
 
 use core::{CONSUMER, PRODUCER};
-pub(super) use core::{Core, bereave, cannot_be_made, measures, role_is_gone};
+pub(super) use core::{Core, bereave, cannot_be_made, measures, role_is_gone, waybills};
 pub use lease::Leased;
 use slots::Claim;
 use state::Phase;
@@ -323,12 +323,6 @@ impl<T: Message> Consumer<T> {
 impl<T: Message> Clone for Consumer<T> {
     fn clone(&self) -> Self {
         Self { core: self.core.other(CONSUMER) }
-    }
-}
-
-impl<T: Message> Drop for Consumer<T> {
-    fn drop(&mut self) {
-        self.core.drain_if_last();
     }
 }
 

@@ -16,12 +16,13 @@
 use std::ptr::NonNull;
 
 use super::state::{Phase, State};
-use crate::multi::arena::Words;
+use crate::multi::arena::{BlockId, Words};
 use crate::multi::bell::Bell;
 use crate::multi::family;
 use crate::multi::object::{BODY, Object};
+use crate::multi::waybill::{self, Waybill};
 use crate::multi::word::Word32;
-use crate::prim::{AtomicU32, AtomicU64, CachePadded, Ordering};
+use crate::prim::{AtomicU32, AtomicU64, CachePadded, Ordering, fence};
 
 /// Bits of [`Head::gone`].
 pub(super) const NO_PRODUCER: u32 = 1;
@@ -34,6 +35,8 @@ pub(super) struct Head {
     capacity: Word32,
     /// Bytes of a place's value.
     size: Word32,
+    /// Most objects that a value has on board.
+    goods: Word32,
     /// 1: nobody puts any more; 2: nobody gets any more, either.
     pub(super) shut: Word32,
     /// Who has gone for good, a bit each.
@@ -84,6 +87,9 @@ pub(super) struct Slots {
     stride: usize,
     /// Bytes of a place's value.
     size: usize,
+    /// Most objects that a value has on board.
+    goods: usize,
+    block: BlockId,
     mask: u64,
     /// Binary digits of the capacity.
     shift: u32,
@@ -99,6 +105,7 @@ pub(super) struct Claim {
     place: &'static Place,
     bytes: NonNull<u8>,
     size: usize,
+    position: u64,
     lap: u64,
 }
 
@@ -108,38 +115,51 @@ unsafe impl Send for Claim {}
 /// Bytes from place to place: at least a cache line, so that who fills one does not take the line of who empties its neighbour. Larger
 /// ones share a line with each neighbour, and no more, until a third line more or less is little (measured: with 56 to 96 bytes a value
 /// 1.1 to 1.8 x as fast as with two lines each; with 8 bytes a line each is 1.6 x as fast as less).
-fn stride(size: usize) -> usize {
-    let bytes = (size_of::<Place>() + size).max(LINE);
+fn stride(size: usize, goods: usize) -> usize {
+    let bytes = (waybill_at(size) + waybill::bytes(goods)).max(LINE);
     bytes.next_multiple_of(if bytes < 2 * LINE { size_of::<Place>() } else { LINE })
+}
+
+/// Where in a place the bill of what its value has on board is.
+fn waybill_at(size: usize) -> usize {
+    (size_of::<Place>() + size).next_multiple_of(8)
 }
 
 impl Slots {
     /// Bytes that a queue needs behind its object's header; `None` if they cannot be counted.
-    pub(super) fn bytes(capacity: usize, size: usize) -> Option<usize> {
-        stride(size).checked_mul(capacity)?.checked_add(FIRST - BODY)
+    pub(super) fn bytes(capacity: usize, size: usize, goods: usize) -> Option<usize> {
+        stride(size, goods).checked_mul(capacity)?.checked_add(FIRST - BODY)
     }
 
     /// Writes the first words of a new queue.
-    pub(super) fn set_up(object: Object, capacity: u32, size: u32) {
+    pub(super) fn set_up(object: Object, capacity: u32, size: u32, goods: u32) {
         let head: &Head = object.body();
         head.capacity.set(capacity);
         head.size.set(size);
+        head.goods.set(goods);
     }
 
     pub(super) fn of(object: Object) -> Self {
         let head: &'static Head = object.body();
         let capacity = u64::from(head.capacity.get()).max(1);
         let size = head.size.get() as usize;
-        let stride = stride(size);
+        let goods = head.goods.get() as usize;
+        let stride = stride(size, goods);
         // Checked once for all places.
         let all = stride * head.capacity.get().max(1) as usize;
         let first = family::get().arena.place(object.block, FIRST, all);
-        Self { head, first, stride, size, mask: capacity - 1, shift: capacity.trailing_zeros() }
+        let (block, mask, shift) = (object.block, capacity - 1, capacity.trailing_zeros());
+        Self { head, first, stride, size, goods, block, mask, shift }
     }
 
     /// Bytes of a place's value.
     pub(super) fn size(&self) -> usize {
         self.size
+    }
+
+    /// Most objects that a value has on board.
+    pub(super) fn goods(&self) -> usize {
+        self.goods
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -167,7 +187,18 @@ impl Slots {
     fn claim(&self, position: u64, lap: u64) -> Claim {
         // SAFETY: the value of a place follows its words.
         let bytes = unsafe { self.at(position).add(size_of::<Place>()) };
-        Claim { place: self.place(position), bytes, size: self.size, lap }
+        Claim { place: self.place(position), bytes, size: self.size, position, lap }
+    }
+
+    /// What the value of that position has on board, where values may have something.
+    pub(super) fn waybill_of(&self, position: u64) -> Waybill {
+        let index = usize::try_from(position & self.mask).unwrap_or(0);
+        Waybill::at(self.block, FIRST + index * self.stride + waybill_at(self.size), self.goods)
+    }
+
+    /// All bills.
+    pub(super) fn waybills(&self) -> impl Iterator<Item = Waybill> + '_ {
+        (0..=self.mask).filter(|_| self.goods > 0).map(|position| self.waybill_of(position))
     }
 
     /// Takes the next free place; `None`: all are full.
@@ -334,6 +365,9 @@ impl Slots {
 
     /// A value has been done with.
     pub(super) fn finish(&self, claim: &Claim) {
+        if self.goods > 0 {
+            self.waybill_of(claim.position).settle();
+        }
         claim.store(State { lap: claim.lap + 1, phase: Phase::Free, owner: 0 });
         self.head.emptied.ring(1);
         self.head.done.ring_fenced(u32::MAX);
@@ -356,6 +390,25 @@ impl Slots {
         self.head.filled.ring(1);
     }
 
+    /// If nobody is left who gets what was put just now it goes: they may not have seen it when they went.
+    pub(super) fn discard_if_late(&self) {
+        // ORDER(multi.queue.unwanted): SeqCst; we have published. With Release alone neither might see what the other has said.
+        fence(Ordering::SeqCst);
+        self.discard_if_unwanted();
+    }
+
+    /// If nobody is left who gets what is there it goes.
+    pub(super) fn discard_if_unwanted(&self) {
+        if self.head.gone.get() & NO_CONSUMER == 0 {
+            return;
+        }
+        // ORDER(multi.queue.unwanted): SeqCst; it was said that no consumer is left, before the look at what was published.
+        fence(Ordering::SeqCst);
+        while let Some(claim) = self.try_take() {
+            self.finish(&claim);
+        }
+    }
+
     /// What a member that has died had begun: what it was putting was never there, what it was getting is there again.
     pub(super) fn bereave(&self, dead: usize) {
         let mut returned = false;
@@ -366,10 +419,15 @@ impl Slots {
             let found = State::unpack(word);
             let phase = match found.phase {
                 Phase::Writing => Phase::Void,
+                // It was received, and only its place not freed.
+                Phase::Taken if self.goods > 0 && self.waybill_of(position).is_empty() => Phase::Void,
                 Phase::Taken => Phase::Returned,
                 _ => continue,
             };
             if usize::from(found.owner) == dead {
+                if self.goods > 0 && found.phase == Phase::Writing {
+                    self.waybill_of(position).settle();
+                }
                 // ORDER(multi.queue.place): Relaxed; the place is ours, as its owner is dead.
                 place.attempts.fetch_add(1, Ordering::Relaxed);
                 let new = State { lap: found.lap, phase, owner: 0 };
@@ -382,6 +440,7 @@ impl Slots {
             self.head.returned.add(1);
         }
         self.ring_all();
+        self.discard_if_unwanted();
     }
 
     pub(super) fn ring_all(&self) {
@@ -399,6 +458,10 @@ impl Claim {
     fn store(&self, state: State) {
         // ORDER(multi.queue.place): Release; with the Acquire of who takes the place next. The look at who sleeps has a fence of its own.
         self.place.state.store(state.pack(), Ordering::Release);
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position
     }
 
     /// The place's bytes, to be filled.

@@ -5,11 +5,12 @@ use std::marker::PhantomData;
 
 use crate::multi::arena::{Kind, Words};
 use crate::multi::bell::Bell;
-use crate::multi::message::{Message, Reader};
+use crate::multi::message::{Message, receive};
 use crate::multi::object::{BODY, Handle, Object, Role, is_bequeathing};
 use crate::multi::queue::{Shutdown, cannot_be_made, measures};
+use crate::multi::waybill::{self, Waybill};
 use crate::multi::word::Word32;
-use crate::prim::{AtomicU64, CachePadded};
+use crate::prim::{AtomicU64, CachePadded, Ordering};
 use crate::ring::{ConsumerCursor, Fences, LaneWords, Slots};
 
 pub(super) const PRODUCER: Role = Role::First;
@@ -29,6 +30,8 @@ pub(super) struct Head {
     capacity: Word32,
     /// Bytes of a value.
     size: Word32,
+    /// Most objects that a value has on board. The bills of what they have follow the places.
+    goods: Word32,
     /// 1: who goes to sleep has the fence executed for both.
     asymmetric: Word32,
     /// Who has gone for good, and whether it was shut down.
@@ -73,7 +76,9 @@ impl<T: Message> Lane<T> {
     /// The ends of a new queue: a producer's and a consumer's.
     pub(super) fn create(capacity: usize) -> io::Result<(Self, Self)> {
         let (places, size) = measures(capacity, T::SLOT)?;
-        let bytes = Self::STRIDE.checked_mul(places as usize).and_then(|bytes| bytes.checked_add(FIRST - BODY));
+        let goods = u32::try_from(T::OBJECTS).map_err(|_| cannot_be_made(capacity))?;
+        let each = Self::STRIDE + waybill::bytes(T::OBJECTS);
+        let bytes = each.checked_mul(places as usize).and_then(|bytes| bytes.checked_add(FIRST - BODY));
         let fences = Fences::cheapest();
         // Held as both from the beginning: never shall the sweep see it without one.
         let bytes = bytes.ok_or_else(|| cannot_be_made(capacity))?;
@@ -82,6 +87,7 @@ impl<T: Message> Lane<T> {
             let head: &Head = object.body();
             head.capacity.set(places);
             head.size.set(size);
+            head.goods.set(goods);
             head.asymmetric.set(u32::from(fences == Fences::Sleeper));
         })?;
         let consumer = Handle::assume(handle.object(), CONSUMER);
@@ -97,7 +103,8 @@ impl<T: Message> Lane<T> {
             (_, Fences::Sleeper) => Fences::Sleeper,
             (_, Fences::Both) => return None,
         };
-        (head.size.get() as usize == T::SLOT).then(|| Self::view(handle, fences))
+        let is_of_this_type = (head.size.get() as usize, head.goods.get() as usize) == (T::SLOT, T::OBJECTS);
+        is_of_this_type.then(|| Self::view(handle, fences))
     }
 
     fn view(handle: Handle, fences: Fences) -> Self {
@@ -135,11 +142,11 @@ impl<T: Message> Lane<T> {
     }
 
     fn drop_values(&self, cursor: &mut ConsumerCursor<&'static LaneWords>) {
-        if !const { std::mem::needs_drop::<T>() } {
+        if T::OBJECTS == 0 {
             return;
         }
         while cursor.available(1).is_ok_and(|count| count > 0) {
-            drop(self.value_at(cursor.position()));
+            waybill_of(self.handle.object(), cursor.position()).settle();
             cursor.release(1);
             cursor.acknowledge();
         }
@@ -148,7 +155,7 @@ impl<T: Message> Lane<T> {
     /// The value of that position, which the consumer may read.
     #[inline(always)]
     pub(super) fn value_at(&self, position: u64) -> Result<T, crate::multi::DecodeError> {
-        T::decode(&mut Reader::new(&self.slots.read(position)[..T::SLOT]))
+        receive(&self.slots.read(position)[..T::SLOT], || waybill_of(self.handle.object(), position))
     }
 }
 
@@ -186,6 +193,34 @@ impl Head {
     }
 }
 
+/// What the value of that position has on board, where values may have something.
+pub(super) fn waybill_of(object: Object, position: u64) -> Waybill {
+    let head: &Head = object.body();
+    let (places, goods) = (u64::from(head.capacity.get()).max(1), head.goods.get() as usize);
+    let stride = (head.size.get() as usize).next_multiple_of(8).max(8);
+    let index = usize::try_from(position & (places - 1)).unwrap_or(0);
+    let at = FIRST + stride * head.capacity.get() as usize + index * waybill::bytes(goods);
+    Waybill::at(object.block, at, goods)
+}
+
+/// What the values there have on board.
+pub(in crate::multi) fn waybills(object: Object) -> impl Iterator<Item = Waybill> {
+    let head: &Head = object.body();
+    let places = if head.goods.get() == 0 { 0 } else { head.capacity.get() };
+    (0..u64::from(places)).map(move |position| waybill_of(object, position))
+}
+
+/// What was taken on board of a value that its producer, who has gone, has not published.
+fn unload_unpublished(object: Object, head: &Head) {
+    // ORDER(tail): Acquire; the producer has gone, its last word stays.
+    let tail = head.words.producer.0.tail.load(Ordering::Acquire);
+    // ORDER(head): Acquire; what was given back is settled. An old one only says that there is no place.
+    let room = tail.wrapping_sub(head.words.consumer.0.head.load(Ordering::Acquire)) < u64::from(head.capacity.get());
+    if head.goods.get() > 0 && room {
+        waybill_of(object, tail).settle();
+    }
+}
+
 /// The holder of an end has gone; `pid` of who died with it, or 0.
 pub(in crate::multi) fn role_is_gone(object: Object, pid: u32) {
     let head: &Head = object.body();
@@ -194,6 +229,9 @@ pub(in crate::multi) fn role_is_gone(object: Object, pid: u32) {
             head.dead[place].set(pid);
             head.state.include(bit);
         }
+    }
+    if head.state.get() & NO_PRODUCER != 0 {
+        unload_unpublished(object, head);
     }
     head.ring_all();
 }

@@ -49,7 +49,7 @@ mod tx;
 
 use std::io;
 
-pub(super) use lane::role_is_gone;
+pub(super) use lane::{role_is_gone, waybills};
 pub use rx::{Iter, Rx};
 pub use tx::Tx;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::LOOKS;
-use super::lane::{CONSUMER, Lane};
+use super::lane::{CONSUMER, Lane, waybill_of};
 use crate::multi::bell::Limit;
 use crate::multi::error::PutError;
 use crate::multi::message::{Message, Writer, hand_over};
@@ -114,8 +114,9 @@ impl<T: Message> Tx<T> {
         let position = self.cursor.position();
         let ahead = const { slots_ahead(Lane::<T>::STRIDE) };
         self.lane.slots.prefetch_to_fill(position.wrapping_add(ahead), T::SLOT);
+        let object = self.lane.handle.object();
         let mut out = Writer::new(&mut self.lane.slots.fill(position)[..T::SLOT]);
-        if let Err(too_large) = hand_over(&value, &mut out) {
+        if let Err(too_large) = hand_over(&value, &mut out, || waybill_of(object, position)) {
             return Err(PutError::TooLarge(value, too_large));
         }
         self.cursor.publish(1);
