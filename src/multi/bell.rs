@@ -163,7 +163,8 @@ impl Bell {
         let _ = futex::wait(self.rings.futex(), announced, time);
     }
 
-    fn spin<T>(look: &mut impl FnMut() -> Option<T>) -> Option<T> {
+    /// Looks for a little while, without sleeping.
+    pub(super) fn spin<T>(look: &mut impl FnMut() -> Option<T>) -> Option<T> {
         #[cfg(all(test, not(miri)))]
         if crate::prim::explore::is_on() {
             return None;

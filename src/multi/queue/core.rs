@@ -131,8 +131,13 @@ impl<T: Message> Core<T> {
 
     #[cold]
     fn put_slowly(&self, value: T, limit: Limit) -> Result<(), PutError<T>> {
-        let mut value = Some(value);
-        let put = self.slots.head.emptied.wait(limit, || match value.take().map(|value| self.try_put(value))? {
+        // Who fills each place as soon as it is empty does so beside who empties the next, and each waits for the other's cache line.
+        Bell::spin(&mut || (self.refuses() || self.slots.has_much_room()).then_some(()));
+        let mut value = match self.try_put(value) {
+            Err(PutError::Full(value)) => Some(value),
+            other => return other,
+        };
+        let put = self.slots.head.emptied.rest(limit, || match value.take().map(|value| self.try_put(value))? {
             Err(PutError::Full(back)) => {
                 value = Some(back);
                 None

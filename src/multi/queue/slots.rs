@@ -234,6 +234,14 @@ impl Slots {
         }
     }
 
+    /// Whether an eighth of the places is free.
+    pub(super) fn has_much_room(&self) -> bool {
+        // ORDER(multi.queue.hint): Relaxed; a hint, as what is found by it is.
+        let position = self.head.tail.0.load(Ordering::Relaxed) + self.mask / 8;
+        // ORDER(multi.queue.place): Relaxed; nothing is done with that place.
+        State::unpack(self.place(position).state.load(Ordering::Relaxed)).lap >= position >> self.shift
+    }
+
     /// Takes the next value; `None`: there is none.
     pub(super) fn try_take(&self) -> Option<Claim> {
         let returned = self.head.returned.get();
