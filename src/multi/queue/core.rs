@@ -4,7 +4,8 @@ use std::io;
 use std::marker::PhantomData;
 
 use super::Shutdown;
-use super::slots::{self, Claim, NO_CONSUMER, NO_PRODUCER, Slots};
+use super::claim::Claim;
+use super::slots::{self, NO_CONSUMER, NO_PRODUCER, Slots};
 use super::state::Phase;
 use crate::multi::arena::Kind;
 use crate::multi::bell::{Bell, Limit};
@@ -106,7 +107,7 @@ impl<T: Message> Core<T> {
     pub(super) fn fill(&self, mut claim: Claim, value: T) -> Result<(), PutError<T>> {
         let position = claim.position();
         let mut begun = Begun { slots: &self.slots, claim: &mut claim, end: Some(Slots::give_up) };
-        let mut out = Writer::new(begun.claim.bytes_mut());
+        let mut out = Writer::new(self.slots.value_mut(begun.claim));
         match hand_over(&value, &mut out, || self.slots.waybill_of(position)) {
             Ok(()) => {
                 let len = out.len();
@@ -188,7 +189,7 @@ impl<T: Message> Core<T> {
     pub(super) fn decode(&self, claim: &mut Claim) -> Result<T, DecodeError> {
         let mut begun = Begun { slots: &self.slots, claim, end: Some(Slots::finish) };
         // It keeps what it has on board until it is done with: it may come again.
-        let value = look_at(begun.claim.bytes(), || self.slots.waybill_of(begun.claim.position()))?;
+        let value = look_at(self.slots.value(begun.claim), || self.slots.waybill_of(begun.claim.position()))?;
         begun.end = None;
         Ok(value)
     }

@@ -3,6 +3,7 @@
 //! `put` returns when the value is in shared memory: there is no thread behind it that could lose it, and nothing is left to be flushed
 //! at the end of a process.
 
+mod claim;
 mod core;
 mod ends;
 mod lease;
@@ -16,10 +17,10 @@ mod state;
 use std::io;
 use std::time::Duration;
 
+use claim::Claim;
 use core::{CONSUMER, PRODUCER};
 pub(super) use core::{Core, bereave, cannot_be_made, measures, role_is_gone, waybills};
 pub use lease::Leased;
-use slots::Claim;
 use state::Phase;
 
 use super::arena::Kind;

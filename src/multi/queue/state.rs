@@ -1,6 +1,7 @@
 //! What the word of a place of a queue says.
 
 use crate::multi::arena::MEMBERS;
+use crate::multi::family;
 
 const _: () = assert!(MEMBERS <= 256, "an owner is one byte");
 
@@ -23,6 +24,11 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// Of a claim, whose it is.
     pub(super) owner: u8,
+}
+
+/// This process, as the owner of a claim.
+pub(super) fn owner() -> u8 {
+    u8::try_from(family::me()).unwrap_or(0)
 }
 
 impl State {
