@@ -5,8 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{DecodeError, TooLarge};
 use super::passing::Sending;
-use super::plain::Pod;
-use super::plain::{bytes_of, value_of};
+use super::plain::{Plain, Pod, bytes_of, value_of};
 
 /// What a value is written to, one part after another.
 ///
@@ -135,6 +134,10 @@ pub trait Message: Sized + Send + 'static {
     /// Most bytes that a value takes, so that the places for them can be made beforehand.
     const SLOT: usize;
 
+    /// Whether a value and what is written of it are the same.
+    #[doc(hidden)]
+    const PLAIN: Plain<Self> = Plain::NO;
+
     /// Writes it.
     ///
     /// # Errors
@@ -156,6 +159,7 @@ pub trait Message: Sized + Send + 'static {
 
 impl<T: Pod> Message for T {
     const SLOT: usize = size_of::<T>();
+    const PLAIN: Plain<Self> = Plain::YES;
 
     #[inline]
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {

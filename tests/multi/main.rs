@@ -22,6 +22,7 @@ mod pipe;
 mod points;
 mod pool;
 mod pool_kill;
+mod pool_landing;
 mod process;
 mod queue;
 #[path = "../support/random.rs"]
@@ -65,6 +66,7 @@ fn cases() -> Vec<Case> {
         handles::CASES,
         pool::CASES,
         pool_kill::CASES,
+        pool_landing::CASES,
         logging::CASES,
         sync_kill::CASES,
         points::CASES,

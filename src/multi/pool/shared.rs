@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cells::{Cells, MOST, Phase, TaskId};
 use super::job::Room;
-use super::map::Late;
+use super::late::Late;
 use super::task::{AsyncResult, TaskError};
 use super::worker::{self, Shim};
 use super::{PoolBuilder, PoolStats, Retry, WorkerInfo};
@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub(super) retry: Retry,
     /// Memory of the last map, for the next.
     pub(super) room: Mutex<Option<Room>>,
+    /// 1: the kernel does not let the workers write results where their owner wants them.
+    refused: AtomicU32,
     /// Of maps that were given up.
     pub(super) late: Mutex<Vec<Late>>,
 }
@@ -70,8 +72,21 @@ impl Shared {
             cancelled: Mutex::new(0),
             retry: builder.retry,
             room: Mutex::new(None),
+            refused: AtomicU32::new(0),
             late: Mutex::new(Vec::new()),
         })
+    }
+
+    /// Whether workers may write results where their owner wants them, as far as is known.
+    pub(super) fn lets_land(&self) -> bool {
+        // ORDER(multi.pool.refused): Relaxed; a hint, for speed.
+        self.refused.load(Ordering::Relaxed) == 0
+    }
+
+    /// They may not: it is not tried again.
+    pub(super) fn note_refusal(&self) {
+        // ORDER(multi.pool.refused): Relaxed, see `lets_land`.
+        self.refused.store(1, Ordering::Relaxed);
     }
 
     /// Starts a worker; if that fails those before it are ended by the drop of this.
@@ -185,7 +200,8 @@ impl Shared {
     /// No worker is left: what was kept because of them can go. (Their tickets hold this, so this would never be dropped.)
     pub(super) fn forget_late(&self) {
         let late = std::mem::take(&mut *self.late.lock().unwrap_or_else(PoisonError::into_inner));
-        drop(late);
+        // What a worker may still write to stays, see there.
+        drop(late.into_iter().map(Late::vacate).collect::<Vec<_>>());
     }
 
     pub(super) fn close(&self) {
