@@ -5,8 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{DecodeError, TooLarge};
 use super::object::{Object, Role};
-use super::plain::Pod;
-use super::plain::{bytes_of, value_of};
+use super::plain::{Plain, Pod, bytes_of, value_of};
 use super::waybill::{self, Goods, Sending, Settling, Waybill};
 
 /// What a value is written to, one part after another.
@@ -153,6 +152,10 @@ pub trait Message: Sized + Send + 'static {
     #[doc(hidden)]
     const OBJECTS: usize = 0;
 
+    /// Whether a value and what is written of it are the same.
+    #[doc(hidden)]
+    const PLAIN: Plain<Self> = Plain::NO;
+
     /// Writes it.
     ///
     /// # Errors
@@ -174,6 +177,7 @@ pub trait Message: Sized + Send + 'static {
 
 impl<T: Pod> Message for T {
     const SLOT: usize = size_of::<T>();
+    const PLAIN: Plain<Self> = Plain::YES;
 
     #[inline]
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), TooLarge> {

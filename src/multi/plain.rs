@@ -1,5 +1,6 @@
 //! Plain old data: what can lie in memory that processes share.
 
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 /// Plain old data: a value is its bytes, and any bytes are a value. [`pod!`](crate::multi::pod) makes a struct of such fields one.
@@ -71,6 +72,23 @@ macro_rules! multi_pod {
     };
 }
 pub use crate::multi_pod as pod;
+
+/// Whether a message of that type is plain data: what is written of it is the value itself. Public in a module that is not, so that nobody
+/// else can say it of a type of theirs.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<T>(bool, PhantomData<T>);
+
+impl<T> Plain<T> {
+    pub(super) const NO: Self = Self(false, PhantomData);
+
+    pub(super) const fn holds(self) -> bool {
+        self.0
+    }
+}
+
+impl<T: Pod> Plain<T> {
+    pub(super) const YES: Self = Self(true, PhantomData);
+}
 
 /// The bytes of a value.
 pub(super) fn bytes_of<T: Pod>(value: &T) -> &[u8] {

@@ -29,6 +29,7 @@ pub mod notify_socket;
 pub mod pidfd;
 pub mod pipe;
 pub mod prctl;
+pub mod process_vm;
 pub mod pty;
 pub mod random;
 pub mod rlimit;

@@ -24,6 +24,7 @@ mod points;
 mod pool;
 mod pool_deadline;
 mod pool_kill;
+mod pool_landing;
 mod process;
 mod queue;
 #[path = "../support/random.rs"]
@@ -71,6 +72,7 @@ fn cases() -> Vec<Case> {
         pool::CASES,
         pool_deadline::CASES,
         pool_kill::CASES,
+        pool_landing::CASES,
         logging::CASES,
         sync_kill::CASES,
         points::CASES,

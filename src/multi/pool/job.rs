@@ -6,6 +6,8 @@
 use std::io;
 use std::ptr::NonNull;
 
+use super::landing::Landings;
+use super::layout::Layout;
 use super::ticket::Ticket;
 use crate::multi::arena::{Kind, Words};
 use crate::multi::child;
@@ -42,6 +44,9 @@ const PANICS: usize = 32;
 /// Bytes of each.
 const PANIC: usize = 512;
 
+/// Where the chunks' words are, behind the panics' texts.
+const CHUNKS: usize = BODY + size_of::<Head>() + PANICS * PANIC;
+
 /// First words of a job.
 #[repr(C)]
 struct Head {
@@ -49,6 +54,8 @@ struct Head {
     room: Word32,
     items: Word32,
     chunk: Word32,
+    /// 1: values are kept, to be run again.
+    again: Word32,
     /// 1: no further chunk is to be taken.
     stop: Word32,
     /// 1: the first failure is to stop it.
@@ -62,6 +69,7 @@ struct Head {
     bills: Word32,
     billed: Word32,
     goods: [Word32; 2],
+    landings: Landings,
     /// Item number and length of each panic's text.
     panicked: [[Word32; 3]; PANICS],
     /// The next chunk that nobody has taken.
@@ -71,10 +79,18 @@ struct Head {
 // SAFETY: words only.
 unsafe impl Words for Head {}
 
+/// What a chunk's word says, besides whose it is.
+pub(super) mod chunk {
+    pub(in super::super) const FREE: u32 = 0;
+    /// Its results are also in their owner's buffer.
+    pub(in super::super) const LANDED: u32 = u32::MAX - 1;
+    pub(in super::super) const DONE: u32 = u32::MAX;
+}
+
 /// How far a chunk is.
 #[repr(C)]
 pub(super) struct Chunk {
-    /// Number of the ticket that has it in hand, 0 if none, [`u32::MAX`] if it is done.
+    /// Number of the ticket that has it in hand, or what [`chunk`] says.
     pub(super) owner: Word32,
     /// How many of its values have been begun.
     pub(super) begun: AtomicU32,
@@ -82,32 +98,6 @@ pub(super) struct Chunk {
 
 // SAFETY: words only.
 unsafe impl Words for Chunk {}
-
-/// Where the parts of a job's block are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
-    chunks: usize,
-    states: usize,
-    inputs: usize,
-    outputs: usize,
-    bills: usize,
-    end: usize,
-}
-
-impl Layout {
-    /// For so many values of so many bytes each; `None` if that cannot be counted.
-    fn new<A: Message, R: Message>(items: usize, chunk: usize) -> Option<Self> {
-        let texts = BODY + size_of::<Head>();
-        let chunks = texts + PANICS * PANIC;
-        let states = chunks.checked_add(items.div_ceil(chunk).checked_mul(size_of::<Chunk>())?)?;
-        let inputs = states.checked_add(items)?.checked_next_multiple_of(64)?;
-        let outputs = inputs.checked_add(items.checked_mul(A::SLOT)?)?.checked_next_multiple_of(64)?;
-        let bills = outputs.checked_add(items.checked_mul(R::SLOT)?)?.checked_next_multiple_of(8)?;
-        let each = waybill::bytes(A::OBJECTS) + waybill::bytes(R::OBJECTS);
-        let end = bills.checked_add(items.checked_mul(each)?)?;
-        Some(Self { chunks, states, inputs, outputs, bills, end })
-    }
-}
 
 /// A job, as this process sees it.
 #[derive(Clone, Copy)]
@@ -150,9 +140,10 @@ impl Room {
     pub(super) fn for_job<A: Message, R: Message>(
         old: impl FnOnce() -> Option<Self>,
         (items, chunk): (usize, usize),
+        again: bool,
     ) -> io::Result<Self> {
         let too_many = || io::Error::from(io::ErrorKind::OutOfMemory);
-        let layout = Layout::new::<A, R>(items, chunk).ok_or_else(too_many)?;
+        let layout = Layout::new::<A, R>(CHUNKS, items, chunk, again).ok_or_else(too_many)?;
         let bytes = layout.end - BODY;
         if A::OBJECTS + R::OBJECTS == 0 {
             return Self::make(old(), bytes);
@@ -172,21 +163,23 @@ impl Room {
 
 impl Job {
     /// Bytes that it needs; `None` if they cannot be counted.
-    pub(super) fn bytes<A: Message, R: Message>(items: usize, chunk: usize) -> Option<usize> {
+    pub(super) fn bytes<A: Message, R: Message>(items: usize, chunk: usize, again: bool) -> Option<usize> {
         u32::try_from(items).ok()?;
-        Layout::new::<A, R>(items, chunk).map(|layout| layout.end - BODY)
+        Layout::new::<A, R>(CHUNKS, items, chunk, again).map(|layout| layout.end - BODY)
     }
 
-    /// Makes a job in `room`.
-    pub(super) fn create<A: Message, R: Message>(room: &Room, items: usize, chunk: usize) -> Option<Self> {
+    /// Makes a job in `room`, of which values may be run `again`.
+    pub(super) fn create<A: Message, R: Message>(room: &Room, items: usize, chunk: usize, again: bool) -> Option<Self> {
         let object = room.handle.object();
         let head: &'static Head = object.body();
         head.room.set(u32::try_from(items).ok()?);
         head.items.set(u32::try_from(items).ok()?);
         head.chunk.set(u32::try_from(chunk).unwrap_or(u32::MAX));
+        head.again.set(u32::from(again));
         for word in [&head.stop, &head.fail_fast, &head.dirty, &head.special, &head.panics] {
             word.set(0);
         }
+        head.landings.clear();
         // ORDER(multi.job.next): Relaxed; the tickets are sent afterwards.
         head.next.0.store(0, Ordering::Relaxed);
         let job = Self::of::<A, R>(object)?;
@@ -199,7 +192,7 @@ impl Job {
     pub(super) fn of<A: Message, R: Message>(object: Object) -> Option<Self> {
         let head: &'static Head = object.body();
         let (items, chunk) = (head.items.get() as usize, (head.chunk.get() as usize).max(1));
-        let layout = Layout::new::<A, R>(head.room.get() as usize, chunk)?;
+        let layout = Layout::new::<A, R>(CHUNKS, head.room.get() as usize, chunk, head.again.get() != 0)?;
         let base = family::get().arena.place(object.block, 0, layout.end);
         Some(Self { object, head, items, chunk, layout, base })
     }
@@ -222,6 +215,7 @@ impl Job {
         self.items.div_ceil(self.chunk)
     }
 
+    #[inline]
     fn at(&self, offset: usize) -> NonNull<u8> {
         debug_assert!(offset <= self.layout.end);
         // SAFETY: every offset comes from the layout, which lies in the arena, as `of` has checked.
@@ -240,11 +234,11 @@ impl Job {
 
     /// What is the matter with a value.
     pub(super) fn state(&self, item: usize) -> u8 {
-        let (chunk, place) = (self.of_chunk(item / self.chunk), item % self.chunk);
+        let (words, place) = (self.of_chunk(item / self.chunk), item % self.chunk);
         // ORDER(multi.job.begun): Acquire; with the Release of the next value's begin: this one's result is there.
-        let begun = chunk.begun.load(Ordering::Acquire) as usize;
+        let begun = words.begun.load(Ordering::Acquire) as usize;
         // The last that was begun may be under way.
-        let under_way = usize::from(!matches!(chunk.owner.get(), 0 | u32::MAX));
+        let under_way = usize::from(!matches!(words.owner.get(), chunk::FREE | chunk::LANDED | chunk::DONE));
         match self.written(item) {
             item::NEW if begun > place + under_way => item::DONE,
             written => written,
@@ -260,15 +254,17 @@ impl Job {
 
     /// Whether all values have results.
     pub(super) fn is_perfect(&self) -> bool {
-        !self.has_special() && (0..self.chunks()).all(|chunk| self.of_chunk(chunk).owner.get() == u32::MAX)
+        let is_done = |chunk| matches!(self.of_chunk(chunk).owner.get(), chunk::LANDED | chunk::DONE);
+        !self.has_special() && (0..self.chunks()).all(is_done)
     }
 
     /// The bytes of a value, of the type that the job was made for.
     ///
     /// # Safety
-    /// Nobody else may have it in hand.
+    /// There is a value of that number, and nobody else may have it in hand.
+    #[inline]
     pub(super) unsafe fn input<A: Message>(&self, item: usize) -> &'static mut [u8] {
-        assert!(item < self.items);
+        debug_assert!(item < self.items);
         let place = self.at(self.layout.inputs + item * A::SLOT);
         // SAFETY: within the block; ours for now by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(place.as_ptr(), A::SLOT) }
@@ -278,8 +274,9 @@ impl Job {
     ///
     /// # Safety
     /// As [`Self::input`].
+    #[inline]
     pub(super) unsafe fn output<R: Message>(&self, item: usize) -> &'static mut [u8] {
-        assert!(item < self.items);
+        debug_assert!(item < self.items);
         let place = self.at(self.layout.outputs + item * R::SLOT);
         // SAFETY: as above.
         unsafe { std::slice::from_raw_parts_mut(place.as_ptr(), R::SLOT) }
@@ -316,6 +313,26 @@ impl Job {
     /// What a result has on board, where results may have something.
     pub(super) fn output_bill(&self, item: usize) -> Waybill {
         bills_of(self.object, item)[1]
+    }
+
+    /// The bytes of results, of the type that the job was made for.
+    ///
+    /// # Safety
+    /// As [`Self::input`].
+    pub(super) unsafe fn outputs<R: Message>(&self, items: std::ops::Range<usize>) -> &'static [u8] {
+        assert!(items.start <= items.end && items.end <= self.items);
+        let place = self.at(self.layout.outputs + items.start * R::SLOT);
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts(place.as_ptr(), items.len() * R::SLOT) }
+    }
+
+    pub(super) fn landings(&self) -> &'static Landings {
+        &self.head.landings
+    }
+
+    /// Whether the results of a chunk are in their owner's buffer.
+    pub(super) fn has_landed(&self, chunk: usize) -> bool {
+        self.of_chunk(chunk).owner.get() == chunk::LANDED
     }
 
     /// The first failure stops it.
@@ -355,7 +372,7 @@ impl Job {
                 self.output_bill(item).settle();
             }
         }
-        words.owner.set(0);
+        words.owner.set(chunk::FREE);
         item
     }
 
@@ -363,7 +380,7 @@ impl Job {
     pub(super) fn renew(&self, item: usize, deaths: u32) {
         let more = u8::try_from(deaths.saturating_sub(1)).unwrap_or(u8::MAX);
         self.set_state(item, item::AGAIN.saturating_add(more));
-        self.of_chunk(item / self.chunk).owner.set(0);
+        self.of_chunk(item / self.chunk).owner.set(chunk::FREE);
     }
 
     pub(super) fn range(&self, chunk: usize) -> std::ops::Range<usize> {
@@ -377,9 +394,9 @@ impl Job {
         }
         let chunks = u32::try_from(self.chunks()).unwrap_or(u32::MAX);
         loop {
-            if let Some(next) = batch.next() {
-                if self.of_chunk(next as usize).owner.replace(0, ticket).is_ok() {
-                    return Some(next as usize);
+            if let Some(next) = batch.next().map(|next| self.turn(next as usize)) {
+                if self.of_chunk(next).owner.replace(chunk::FREE, ticket).is_ok() {
+                    return Some(next);
                 }
                 continue;
             }
@@ -394,8 +411,19 @@ impl Job {
             let first = self.head.next.0.fetch_add(count, Ordering::Relaxed);
             *batch = first.min(chunks)..first.saturating_add(count).min(chunks);
         }
-        let left = || (0..self.chunks()).find(|chunk| self.of_chunk(*chunk).owner.replace(0, ticket).is_ok());
+        let left = || (0..self.chunks()).find(|chunk| self.of_chunk(*chunk).owner.replace(chunk::FREE, ticket).is_ok());
         if self.head.dirty.get() != 0 { left() } else { None }
+    }
+
+    /// The chunk whose turn it is when so many have been taken. In a job with a landing each worker has chunks that lie together: what
+    /// lies beside each other would be pages that the kernel makes under one lock.
+    fn turn(&self, taken: usize) -> usize {
+        let workers = self.head.landings.workers.get() as usize;
+        if workers == 0 {
+            return taken;
+        }
+        let each = self.chunks() / workers;
+        if taken < each * workers { taken % workers * each + taken / workers } else { taken }
     }
 
     /// A value has no result.

@@ -7,6 +7,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::job::{Job, Room, item};
+use super::landing::Landing;
+use super::late::Late;
 use super::task::{AsyncResult, TaskError};
 use super::ticket::run;
 use super::{Pool, Retry, Shared};
@@ -82,7 +84,8 @@ pub struct MapBuilder<'p, A: Message, R: Message, F, I> {
 }
 
 impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<Item = A>> MapBuilder<'_, A, R, F, I> {
-    /// How many values a worker takes at a time. Else, as in Python: a quarter of what there is for each worker.
+    /// How many values a worker takes at a time. Else, as in Python, a quarter of what there is for each worker; a sixteenth where the
+    /// results are large.
     pub fn chunk_size(self, chunk: NonZeroUsize) -> Self {
         Self { chunk: Some(chunk), ..self }
     }
@@ -110,11 +113,13 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<
     pub fn collect(self) -> Result<Vec<R>, MapError<R>> {
         let mut results = Vec::new();
         // Else each of its pages would be a fault, after the work.
-        let make_room = |count| {
-            results.reserve_exact(count);
-            populate(results.spare_capacity_mut());
+        let meanwhile = |run: &Run<R>| {
+            if run.landing.is_none() {
+                results.reserve_exact(run.job.items());
+                populate(results.spare_capacity_mut());
+            }
         };
-        let run = match self.run(make_room) {
+        let mut run = match self.run(true, meanwhile) {
             Ok(run) => run,
             Err((error, count)) => {
                 return Err(MapError { index: 0, error, completed: (0..count).map(|_| None).collect() });
@@ -125,21 +130,21 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<
 
     /// Runs it and waits for the result of each value, in their order.
     pub fn collect_each(self) -> Vec<Result<R, TaskError>> {
-        match self.run(|_| {}) {
+        match self.run(false, |_| {}) {
             Ok(run) => run.each().collect(),
             Err((error, count)) => (0..count).map(|_| Err(error.clone())).collect(),
         }
     }
 
-    /// Runs it to its end; if that cannot be, why, and how many values there are. As soon as the workers are at it `meanwhile` is told
-    /// how many.
-    fn run(self, meanwhile: impl FnOnce(usize)) -> Result<Run, (TaskError, usize)> {
+    /// Runs it to its end; if that cannot be, why, and how many values there are. If they are to be `gathered`, the results may land where
+    /// they are to be. As soon as the workers are at it `meanwhile` is called.
+    fn run(self, gathered: bool, meanwhile: impl FnOnce(&Run<R>)) -> Result<Run<R>, (TaskError, usize)> {
         match self.values.size_hint() {
             // Straight into the job, without a copy beside it.
             (least, Some(most)) if least == most => {
                 let Self { pool, values, chunk, deadline, retry, fail_fast, work } = self;
                 MapBuilder { pool, values: (), chunk, deadline, retry, fail_fast, work }
-                    .run_values(values, least, meanwhile)
+                    .run_values(values, least, gathered, meanwhile)
             }
             _ => {
                 let Self { pool, values, chunk, deadline, retry, fail_fast, work } = self;
@@ -148,6 +153,7 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<
                 MapBuilder { pool, values: (), chunk, deadline, retry, fail_fast, work }.run_values(
                     values.into_iter(),
                     count,
+                    gathered,
                     meanwhile,
                 )
             }
@@ -160,42 +166,53 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static> MapBuilder<'
         self,
         values: impl Iterator<Item = A>,
         count: usize,
-        meanwhile: impl FnOnce(usize),
-    ) -> Result<Run, (TaskError, usize)> {
+        gathered: bool,
+        meanwhile: impl FnOnce(&Run<R>),
+    ) -> Result<Run<R>, (TaskError, usize)> {
         let shared = &self.pool.shared;
         let workers = shared.workers().max(1);
-        let quarter = || count.div_ceil(4 * workers);
-        let chunk = self.chunk.map_or_else(quarter, NonZeroUsize::get).clamp(1, count.max(1));
+        let lands = gathered && shared.lets_land() && Landing::<R>::is_worth_it(count, self.chunk);
+        // What is large takes long enough for one worker to wait for another's last chunk.
+        let parts = if lands { 16 } else { 4 };
+        let part = || count.div_ceil(parts * workers);
+        let chunk = self.chunk.map_or_else(part, NonZeroUsize::get).clamp(1, count.max(1));
         let refused = |error| (error, count);
-        Job::bytes::<A, R>(count, chunk).ok_or(refused(TaskError::TooMany(u32::MAX as usize)))?;
-        let room =
-            shared.room_for::<A, R>(count, chunk).map_err(|error| refused(TaskError::NoMemory(error.to_string())))?;
-        let job = Job::create::<A, R>(&room, count, chunk).ok_or(refused(TaskError::Cancelled))?;
+        let retries = self.retry.unwrap_or(shared.retry).times();
+        let again = retries > 0;
+        Job::bytes::<A, R>(count, chunk, again).ok_or(refused(TaskError::TooMany(u32::MAX as usize)))?;
+        let room = shared
+            .room_for::<A, R>((count, chunk), again)
+            .map_err(|error| refused(TaskError::NoMemory(error.to_string())))?;
+        let job = Job::create::<A, R>(&room, count, chunk, again).ok_or(refused(TaskError::Cancelled))?;
         let mut run = Run {
             shared: Arc::clone(shared),
             job,
             room: Some(room),
+            landing: None,
             tickets: Vec::new(),
             sent: 0,
             errors: BTreeMap::new(),
             crashes: BTreeMap::new(),
-            retries: self.retry.unwrap_or(shared.retry).times(),
+            retries,
         };
         run.fill(values);
+        run.landing = lands.then(|| Landing::prepare(&run.job, workers)).flatten();
         if self.fail_fast {
             job.stop_at_failure();
         }
         let limit = self.deadline.map_or(Limit::NEVER, Limit::after);
-        run.drive::<A, R, F>(workers, limit, self.fail_fast, meanwhile);
+        run.drive::<A, F>(workers, limit, self.fail_fast, meanwhile);
         Ok(run)
     }
 }
 
 /// A job under way, and its results when it is over.
-struct Run {
+struct Run<R: Message> {
     shared: Arc<Shared>,
     job: Job,
     room: Option<Room>,
+    /// Where the results land, if the workers bring them there themselves.
+    landing: Option<Landing<R>>,
     tickets: Vec<(u32, AsyncResult<()>)>,
     /// Tickets sent so far.
     sent: u32,
@@ -206,14 +223,14 @@ struct Run {
     retries: u32,
 }
 
-impl Run {
+impl<R: Message> Run<R> {
     fn fill<A: Message>(&mut self, values: impl Iterator<Item = A>) {
         // A copy, which a processor can keep in its registers.
         let job = self.job;
         let mut filled = 0;
         for value in values {
             assert!(filled < job.items(), "there are more values than their iterator said");
-            // SAFETY: no ticket has been sent yet.
+            // SAFETY: there is such a value, as just checked, and no ticket has been sent yet.
             let mut out = Writer::new(unsafe { job.input::<A>(filled) });
             if let Err(too_large) = hand_over(&value, &mut out, || job.input_bill(filled)) {
                 self.errors.insert(filled, too_large.into());
@@ -225,13 +242,8 @@ impl Run {
     }
 
     /// Sends tickets, and others for those whose workers died, until all is done.
-    fn drive<A: Message, R: Message, F>(
-        &mut self,
-        workers: usize,
-        limit: Limit,
-        fail_fast: bool,
-        meanwhile: impl FnOnce(usize),
-    ) where
+    fn drive<A: Message, F>(&mut self, workers: usize, limit: Limit, fail_fast: bool, meanwhile: impl FnOnce(&Self))
+    where
         F: Fn(A) -> R + Copy + Send + 'static,
     {
         let mut wanted = workers.min(self.job.chunks());
@@ -248,7 +260,7 @@ impl Run {
                 }
             }
             if let Some(meanwhile) = meanwhile.take() {
-                meanwhile(self.job.items());
+                meanwhile(self);
             }
             let over = || self.tickets.iter().any(|(_, ticket)| ticket.ready()).then_some(());
             if self.shared.cells.head.over.wait(limit, over).is_none() {
@@ -316,9 +328,16 @@ impl Run {
     }
 
     /// All results, if there are all, in `results`.
-    fn all<R: Message>(&self, mut results: Vec<R>) -> Option<Vec<R>> {
+    fn all(&mut self, mut results: Vec<R>) -> Option<Vec<R>> {
         if !self.errors.is_empty() || !self.job.is_perfect() {
             return None;
+        }
+        if let Some(landing) = self.landing.take_if(|_| self.tickets.is_empty()) {
+            if !(0..self.job.chunks()).any(|chunk| self.job.has_landed(chunk)) {
+                self.shared.note_refusal();
+            }
+            // SAFETY: all tickets are settled, and the job is perfect.
+            return Some(unsafe { landing.take(&self.job) });
         }
         // As in `fill`.
         let job = self.job;
@@ -329,7 +348,7 @@ impl Run {
     }
 
     /// The result of each value, or why there is none.
-    fn each<R: Message>(&self) -> impl Iterator<Item = Result<R, TaskError>> + '_ {
+    fn each(&self) -> impl Iterator<Item = Result<R, TaskError>> + '_ {
         (0..self.job.items()).map(|item| match (self.errors.get(&item), self.job.state(item)) {
             (Some(error), _) => Err(error.clone()),
             (None, item::DONE) => Ok(read(self.job, item)?),
@@ -345,13 +364,13 @@ impl Run {
 /// A result: no worker has it in hand any more.
 #[inline]
 fn read<R: Message>(job: Job, item: usize) -> Result<R, DecodeError> {
-    // SAFETY: it is done.
+    // SAFETY: it is one of the job's, and done.
     let bytes = unsafe { job.output::<R>(item) };
     receive(bytes, || job.output_bill(item))
 }
 
-impl Drop for Run {
-    /// The room is used again by the next job, unless a worker is still there.
+impl<R: Message> Drop for Run<R> {
+    /// The room is used again by the next job, and the results' buffer freed, unless a worker is still there.
     fn drop(&mut self) {
         let Some(room) = self.room.take() else { return };
         let tickets: Vec<AsyncResult<()>> =
@@ -363,21 +382,8 @@ impl Drop for Run {
             }
             *self.shared.room.lock().unwrap_or_else(PoisonError::into_inner) = Some(room);
         } else {
-            self.shared.late.lock().unwrap_or_else(PoisonError::into_inner).push(Late { room, tickets });
+            let landing = self.landing.take().map(|landing| Box::new(landing) as _);
+            self.shared.late.lock().unwrap_or_else(PoisonError::into_inner).push(Late::new(room, landing, tickets));
         }
-    }
-}
-
-/// The room of a job that was given up while workers were still at it.
-#[derive(Debug)]
-pub(super) struct Late {
-    room: Room,
-    tickets: Vec<AsyncResult<()>>,
-}
-
-impl Late {
-    /// The room, if no worker is at it any more.
-    pub(super) fn vacate(self) -> Result<Room, Self> {
-        if self.tickets.iter().all(AsyncResult::is_settled) { Ok(self.room) } else { Err(self) }
     }
 }

@@ -10,6 +10,10 @@ mod imap;
 #[allow(unsafe_code)]
 mod job;
 #[allow(unsafe_code)]
+mod landing;
+mod late;
+mod layout;
+#[allow(unsafe_code)]
 mod map;
 mod phase;
 #[cfg(test)]

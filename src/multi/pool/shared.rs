@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cells::{Cells, MOST, Phase, TaskId};
 use super::job::Room;
-use super::map::Late;
+use super::late::Late;
 use super::task::{AsyncResult, TaskError};
 use super::worker::{self, Shim};
 use super::{PoolBuilder, PoolStats, Retry, WorkerInfo};
@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) retry: Retry,
     /// Memory of the last map, for the next.
     pub(super) room: Mutex<Option<Room>>,
+    /// 1: the kernel does not let the workers write results where their owner wants them.
+    refused: AtomicU32,
     /// Of maps that were given up.
     pub(super) late: Mutex<Vec<Late>>,
 }
@@ -69,8 +71,21 @@ impl Shared {
             cancelled: Mutex::new(0),
             retry: builder.retry,
             room: Mutex::new(None),
+            refused: AtomicU32::new(0),
             late: Mutex::new(Vec::new()),
         })
+    }
+
+    /// Whether workers may write results where their owner wants them, as far as is known.
+    pub(super) fn lets_land(&self) -> bool {
+        // ORDER(multi.pool.refused): Relaxed; a hint, for speed.
+        self.refused.load(Ordering::Relaxed) == 0
+    }
+
+    /// They may not: it is not tried again.
+    pub(super) fn note_refusal(&self) {
+        // ORDER(multi.pool.refused): Relaxed, see `lets_land`.
+        self.refused.store(1, Ordering::Relaxed);
     }
 
     /// Starts a worker; if that fails those before it are ended by the drop of this.
@@ -174,17 +189,18 @@ impl Shared {
     }
 
     /// Memory for a job.
-    pub(super) fn room_for<A: Message, R: Message>(&self, items: usize, chunk: usize) -> std::io::Result<Room> {
+    pub(super) fn room_for<A: Message, R: Message>(&self, items: (usize, usize), again: bool) -> std::io::Result<Room> {
         let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
         *late = std::mem::take(&mut *late).into_iter().filter_map(|late| late.vacate().err()).collect();
         drop(late);
-        Room::for_job::<A, R>(|| self.room.lock().unwrap_or_else(PoisonError::into_inner).take(), (items, chunk))
+        Room::for_job::<A, R>(|| self.room.lock().unwrap_or_else(PoisonError::into_inner).take(), items, again)
     }
 
     /// No worker is left: what was kept because of them can go. (Their tickets hold this, so this would never be dropped.)
     pub(super) fn forget_late(&self) {
         let late = std::mem::take(&mut *self.late.lock().unwrap_or_else(PoisonError::into_inner));
-        drop(late);
+        // What a worker may still write to stays, see there.
+        drop(late.into_iter().map(Late::vacate).collect::<Vec<_>>());
     }
 
     pub(super) fn close(&self) {

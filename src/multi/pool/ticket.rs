@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::cells::Phase;
-use super::job::{Job, item};
+use super::job::{Job, chunk, item};
+use super::landing::Approach;
 use super::sheet::Sheet;
 use super::worker::{Answer, as_attempt};
 use crate::multi::arena::BlockId;
@@ -24,6 +25,9 @@ pub(super) struct Ticket {
 // SAFETY: three numbers without a gap.
 unsafe impl crate::multi::Pod for Ticket {}
 
+/// Bytes of results that are run before they go to their owner's buffer: still in the cache then.
+const PIECE: usize = 1 << 17;
+
 /// In a worker: runs a ticket.
 pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(sheet: &mut Sheet, len: usize) -> Answer {
     let ticket = Ticket::decode(&mut Reader::new(sheet.argument(len))).map_err(|_| (Phase::Unreadable, 0))?;
@@ -31,17 +35,28 @@ pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(sheet: &mut Shee
     let job = Job::of::<A, R>(object).ok_or((Phase::Unreadable, 0))?;
     // SAFETY: whoever sent the ticket had one.
     let work: F = unsafe { conjure() };
+    let mut approach = job.landings().approach();
     let mut batch = 0..0;
     while let Some(chunk) = job.take(ticket.number, &mut batch) {
-        run_chunk(&job, chunk, &work);
-        // What is left of it when all is stopped stays as it is.
-        let over = if job.is_stopped() { 0 } else { u32::MAX };
+        let landed = run_chunk(&job, chunk, &work, &mut approach);
+        let over = match (job.is_stopped(), landed) {
+            // What is left of it stays as it is.
+            (true, _) => chunk::FREE,
+            (false, true) => chunk::LANDED,
+            (false, false) => chunk::DONE,
+        };
         job.of_chunk(chunk).owner.set(over);
     }
     Ok(0)
 }
 
-fn run_chunk<A: Message, R: Message, F: Fn(A) -> R>(job: &Job, chunk: usize, work: &F) {
+/// Whether all results are in their owner's buffer.
+fn run_chunk<A: Message, R: Message, F: Fn(A) -> R>(
+    job: &Job,
+    chunk: usize,
+    work: &F,
+    approach: &mut Option<Approach>,
+) -> bool {
     let words = job.of_chunk(chunk);
     let range = job.range(chunk);
     // ORDER(multi.job.begun): Acquire; with the Release of a ticket that has died.
@@ -54,12 +69,32 @@ fn run_chunk<A: Message, R: Message, F: Fn(A) -> R>(job: &Job, chunk: usize, wor
         }
     }
     let mut next = range.start + begun;
+    let piece = if approach.is_some() { (PIECE / R::SLOT.max(1)).max(1) } else { range.len() };
+    let mut landed = next == range.start;
     while next < range.end && !job.is_stopped() {
-        let count = |item: usize| u32::try_from(item - range.start + 1).unwrap_or(u32::MAX);
+        let first = next;
+        #[expect(clippy::cast_possible_truncation, reason = "the values of a job are counted in 32 bits")]
+        let count = |item: usize| (item - range.start + 1) as u32;
         // ORDER(multi.job.begun): Release; the result of the one before is there.
         let note = |item: usize| words.begun.store(count(item), Ordering::Release);
-        next = run_items(job, next..range.end, work, note);
+        next = run_items(job, next..range.end.min(next + piece), work, note);
+        // Those of a job in which something has failed are looked at one by one.
+        landed &= !job.has_special() && land::<R>(job, first..next, approach);
     }
+    landed
+}
+
+/// Writes results of a chunk that is ours to their owner's buffer; whether that was possible. Once refused, it is not tried again.
+fn land<R: Message>(job: &Job, items: std::ops::Range<usize>, approach: &mut Option<Approach>) -> bool {
+    let at = items.start * R::SLOT;
+    // SAFETY: the chunk is ours.
+    let bytes = unsafe { job.outputs::<R>(items) };
+    // SAFETY: as above.
+    if approach.as_ref().is_some_and(|approach| unsafe { approach.land(at, bytes) }) {
+        return true;
+    }
+    *approach = None;
+    false
 }
 
 /// Runs these values up to the first that panics, which ends it; the next after the last that was begun.
@@ -69,6 +104,7 @@ fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
     work: &F,
     note: impl Fn(usize),
 ) -> usize {
+    assert!(items.end <= job.items(), "a chunk ends where the values do");
     let at = std::cell::Cell::new(items.start);
     // Values that are known to be unreadable were marked before.
     let special = job.has_special();
@@ -81,7 +117,7 @@ fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
             // Before its work, so that a death in it is seen to be one.
             note(item);
             compiler_fence(Ordering::SeqCst);
-            // SAFETY: the chunk is ours.
+            // SAFETY: the chunk is ours, and ends where the values do, as just checked.
             let state = match receive::<A>(unsafe { job.input::<A>(item) }, || job.input_bill(item)) {
                 Err(_) => item::UNREADABLE,
                 Ok(argument) => {
