@@ -1,8 +1,6 @@
 //! pinring's rings beside others and beside the machine's limits: every case once a round, in random order; medians.
 //!
-//! `pinring-compare [--rounds N] [--only PART] [--json]`. Pins to cores 0 and 1. Absolute values move with the machine: compare within
-//! a run. Exit code 1: a goal was missed. `pinring-compare scaling` shows how cost grows with size, depth and lanes;
-//! `pinring-compare multi` does the same with `pinring::multi`; `pinring-compare count N` sends N messages in batches of 32 within one thread, for a counter of instructions.
+//! Pins to cores 0 and 1. Absolute values move with the machine: compare within a run.
 
 mod fan_in;
 mod goals;
@@ -19,6 +17,7 @@ mod scaling;
 use std::time::Duration;
 
 use ::pinring::ring::Wait;
+use clap::{Parser, Subcommand};
 use rand::seq::SliceRandom;
 
 /// A case of a figure (or of two: p50 and p99 of a round trip).
@@ -213,20 +212,47 @@ fn count(messages: u64) -> std::process::ExitCode {
     std::process::ExitCode::SUCCESS
 }
 
+/// Compares pinring's rings, or `pinring::multi`, with others and with the machine's limits: every case once a round, in random order; medians.
+#[derive(Parser)]
+#[command(after_help = "Examples:
+  pinring-compare --only \"round trip\"
+  pinring-compare multi --rounds 5 --only queue
+
+Exit code 1: a goal was missed.")]
+struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// How often each case is measured
+    #[arg(long, default_value_t = 11, global = true)]
+    rounds: usize,
+    /// Only cases of which this is a part of "figure: name"
+    #[arg(long, value_name = "PART", default_value = "", global = true)]
+    only: String,
+    /// Samples instead of tables, a JSON object a line
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Processes, queues, pools and locks of `pinring::multi`, beside Rust's and beside CPython's
+    Multi,
+    /// How cost grows with size, depth and lanes
+    Scaling,
+    /// Sends messages in batches of 32 within one thread, for a counter of instructions
+    Count {
+        #[arg(default_value_t = 32_000)]
+        messages: u64,
+    },
+}
+
 fn main() -> std::process::ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("scaling") => return scaling::print(),
-        Some("count") => return count(arguments.get(1).and_then(|count| count.parse().ok()).unwrap_or(32_000)),
-        _ => {}
-    }
-    let after =
-        |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
-    let rounds: usize = after("--rounds").map_or(11, |rounds| rounds.parse().expect("--rounds takes a number"));
-    let only = after("--only").cloned().unwrap_or_default();
-    let json = arguments.iter().any(|argument| argument == "--json");
-    if arguments.first().is_some_and(|first| first == "multi") {
-        return multi::run(rounds, &only, json);
+    let Arguments { what, rounds, only, json } = Arguments::parse();
+    match what {
+        Some(What::Scaling) => return scaling::print(),
+        Some(What::Count { messages }) => return count(messages),
+        Some(What::Multi) => return multi::run(rounds, &only, json),
+        None => {}
     }
     let wanted = |case: &Case| case.figures.iter().any(|figure| format!("{figure}: {}", case.name).contains(&only));
     let mut cases: Vec<Case> = streams().into_iter().chain(trips()).filter(wanted).collect();

@@ -6,6 +6,8 @@ use pinring::multi::{Connection, Lock, Process, Value, duplex};
 
 use crate::harness::{Way, pin, together, unpin};
 
+/// Each loop is a function of its own: inlined into the list of all cases, what is kept in registers was a matter of chance.
+#[inline(never)]
 fn each(count: u64, mut step: impl FnMut()) -> f64 {
     let start = Instant::now();
     (0..count).for_each(|_| step());

@@ -1,6 +1,6 @@
 //! `pinring::multi` beside Rust's channels, locks and thread pools, and beside CPython's `multiprocessing`.
 //!
-//! `pinring-compare multi [--rounds N] [--only PART] [--json]`. Every case once a round, in random order; medians.
+//! Every case once a round, in random order; medians.
 
 mod asleep;
 mod channels;
