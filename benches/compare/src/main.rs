@@ -244,6 +244,8 @@ enum What {
         #[arg(default_value_t = 32_000)]
         messages: u64,
     },
+    /// Nanoseconds of the start and the end of a process, of so many one after another
+    Starts { way: multi::Start, count: u64 },
 }
 
 fn main() -> std::process::ExitCode {
@@ -251,6 +253,10 @@ fn main() -> std::process::ExitCode {
     match what {
         Some(What::Scaling) => return scaling::print(),
         Some(What::Count { messages }) => return count(messages),
+        Some(What::Starts { way, count }) => {
+            println!("{}", way.measure(count));
+            return std::process::ExitCode::SUCCESS;
+        }
         Some(What::Multi) => return multi::run(rounds, &only, json),
         None => {}
     }

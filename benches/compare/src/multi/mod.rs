@@ -9,6 +9,7 @@ mod pools;
 mod processes;
 mod python;
 
+pub use processes::Start;
 use rand::seq::SliceRandom;
 
 use crate::goals::{self, Bound, Goal};
@@ -116,9 +117,9 @@ fn cases() -> Vec<Case> {
             "CPython Value": python::each("value_add", 100_000),
         }
         &[PROCESS] => {
-            "pinring spawn": processes::spawn(200),
-            "pinring spawn_fn": processes::spawn_fn(200),
-            "limit: fork, exit, wait": processes::bare_fork(200),
+            "pinring spawn": processes::small_program(Start::Spawn, 200),
+            "pinring spawn_fn": processes::small_program(Start::SpawnFn, 200),
+            "limit: fork, exit, wait": processes::small_program(Start::Fork, 200),
             "CPython Process": python::each("process", 50),
         }
         &[MANAGER] => {

@@ -1,7 +1,9 @@
 //! Processes that come and go, one that keeps a dict for others, and one that waits.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use pinring::multi::{Manager, Process, queue};
 
 use crate::harness::unpin;
@@ -13,15 +15,36 @@ fn each(count: u64, mut step: impl FnMut(u64)) -> f64 {
     start.elapsed().as_nanos() as f64 / count as f64
 }
 
-pub fn spawn(count: u64) -> f64 {
-    each(count, |_| Process::spawn(|| ()).expect("a process").join().expect("its end"))
+/// How processes are started.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Start {
+    Spawn,
+    SpawnFn,
+    Fork,
 }
 
-pub fn spawn_fn(count: u64) -> f64 {
-    each(count, |_| Process::spawn_fn(|()| (), ()).expect("a process").join().expect("its end"))
+impl Start {
+    /// Nanoseconds of a start and the join, in this process.
+    pub fn measure(self, count: u64) -> f64 {
+        match self {
+            Self::Spawn => each(count, |_| Process::spawn(|| ()).expect("a process").join().expect("its end")),
+            Self::SpawnFn => {
+                each(count, |_| Process::spawn_fn(|()| (), ()).expect("a process").join().expect("its end"))
+            }
+            Self::Fork => bare_fork(count),
+        }
+    }
 }
 
-pub fn bare_fork(count: u64) -> f64 {
+/// The same in a new process of this program: what other cases have left in the memory of this one would have to be copied by each fork.
+pub fn small_program(start: Start, count: u64) -> f64 {
+    let start = start.to_possible_value().expect("no way is skipped");
+    let mut child = Command::new("/proc/self/exe");
+    let output = child.args(["starts", start.get_name(), &count.to_string()]).output().expect("this program");
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("its nanoseconds")
+}
+
+fn bare_fork(count: u64) -> f64 {
     each(count, |_| {
         // SAFETY: this process has one thread; the child leaves at once.
         unsafe {
