@@ -163,14 +163,14 @@ impl Bell {
         let _ = futex::wait(self.rings.futex(), announced, time);
     }
 
-    /// Looks for a little while, without sleeping.
-    pub(super) fn spin<T>(look: &mut impl FnMut() -> Option<T>) -> Option<T> {
+    /// Looks for a little while, without sleeping, and not beyond the limit: to yield the core may take long.
+    pub(super) fn spin<T>(limit: Limit, look: &mut impl FnMut() -> Option<T>) -> Option<T> {
         #[cfg(all(test, not(miri)))]
         if crate::prim::explore::is_on() {
             return None;
         }
         let (since, mut looks) = (monotonic_ns(), 0);
-        while looks < LOOKS || monotonic_ns() - since < SPIN_NS {
+        while !limit.is_over() && (looks < LOOKS || monotonic_ns() - since < SPIN_NS) {
             looks += 1;
             if looks <= PAUSED_LOOKS {
                 (0..PAUSES).for_each(|_| spin_loop());
@@ -194,7 +194,7 @@ impl Bell {
         if let Some(found) = look() {
             return Some(found);
         }
-        if let Some(found) = Self::spin(&mut look) {
+        if let Some(found) = Self::spin(limit, &mut look) {
             return Some(found);
         }
         self.rest_with(limit, ask, look)
@@ -214,6 +214,25 @@ impl Bell {
             }
             self.sleep(announced, limit.left()?);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::multi::alone;
+
+    #[test]
+    fn who_has_no_time_does_not_look_for_a_while() {
+        alone::family();
+        let mut looks = 0;
+        let never = || {
+            looks += 1;
+            None::<()>
+        };
+        assert_eq!(Bell::default().wait(Limit::after(Duration::ZERO), never), None);
+        // At once, and after it was said that somebody is about to sleep.
+        assert_eq!(looks, 2);
     }
 }
 

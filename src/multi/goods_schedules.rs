@@ -171,3 +171,23 @@ fn what_is_shared_is_counted_right_after_a_death() {
         });
     });
 }
+
+/// As many are on board as were counted, but of those one was sent while it was looked.
+#[test]
+fn what_is_sent_during_a_recount_is_counted_again() {
+    alone::family();
+    let event = Event::new().unwrap();
+    let object = event.handle().object();
+    // What a dead one had counted, and not taken on board.
+    object.send_off(Role::First);
+    let send_another = || {
+        object.send_off(Role::First);
+        Some(1)
+    };
+    assert!(!object.recount(Role::First, send_another));
+    assert!(object.recount(Role::First, || Some(1)));
+    assert_eq!(object.holders(Role::First), 2);
+    object.arrive(Role::First);
+    drop(event);
+    assert!(!is_there(object), "nobody has it, and it is not freed");
+}

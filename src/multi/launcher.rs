@@ -363,6 +363,8 @@ impl Launcher<'_> {
                         if page.released.get() == 0 {
                             let _ = self.kill(child);
                         }
+                        // Its parent may have ended before it could wake it.
+                        page.news.ring_all();
                     } else if !self.outlived[child] {
                         // Its parent ended before it could ask us to watch it; it sees that itself.
                         family::vacate(child);

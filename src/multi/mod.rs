@@ -44,8 +44,8 @@
 //! If the launcher itself is killed, processes can be forked but not launched, and nothing is given back any more: whoever waits for one
 //! that dies then waits for ever. A pool's workers, and others that were launched to end with their parent, still end when nobody else of
 //! the program is left. A stopped process (SIGSTOP) is not dead: others wait for it, a manager's
-//! clients [as long as they like](Manager::set_silence_limit). A family has at most 253 processes besides its first at a time, and
-//! [`Pool`] tasks must not capture anything, which is seen when the program is built (not by `cargo check`).
+//! clients [as long as they like](Manager::set_silence_limit). A family has at most 253 processes besides its first at a time,
+//! those that stand by for the next start among them, and [`Pool`] tasks must not capture anything, which is seen when the program is built (not by `cargo check`).
 
 #[cfg(test)]
 mod alone;

@@ -3,11 +3,13 @@
 //!
 //! By default only some of the points are tried, others each time; `PINRING_REPEATS=1000` tries all.
 
+use std::time::Duration;
+
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
-use pinring::multi::{Array, GetError, LockError, Mutex, Process, PutError, Semaphore, Value, pipe, queue, spsc};
+use pinring::multi::{Array, GetError, LockError, Mutex, Process, PutError, Semaphore, Value, init, pipe, queue, spsc};
 
 use crate::Case;
 
@@ -22,16 +24,26 @@ pub(crate) const CASES: &[Case] = &[
     ("points_of_a_permit_where_it_is_killed", permit),
     ("points_of_an_update_where_it_is_killed", update),
     ("points_of_a_new_array_where_it_is_killed", array),
+    ("points_of_a_start_where_its_parent_is_killed", start),
 ];
 
 /// Has a child call `operation`, and kills it after `steps` instructions; whether it had come to its end by then.
 pub(crate) fn killed_after(steps: u64, operation: impl FnOnce() + Send + 'static) -> bool {
+    killed_after_some(steps, |pid| ptrace::step(pid, None), operation)
+}
+
+/// As [`killed_after`], after so many stops, to each of which `go` leads.
+fn killed_after_some(
+    steps: u64,
+    go: impl Fn(Pid) -> nix::Result<()>,
+    operation: impl FnOnce() + Send + 'static,
+) -> bool {
     let child: Process = Process::spawn(move || {
         ptrace::traceme().unwrap();
         raise(Signal::SIGSTOP).unwrap();
         operation();
         raise(Signal::SIGSTOP).unwrap();
-        std::thread::sleep(std::time::Duration::from_secs(100));
+        std::thread::sleep(Duration::from_secs(100));
     })
     .unwrap();
     let pid = Pid::from_raw(child.pid() as i32);
@@ -39,7 +51,7 @@ pub(crate) fn killed_after(steps: u64, operation: impl FnOnce() + Send + 'static
     let mut finished = false;
     for step in 0..steps {
         STEPS.set(step);
-        ptrace::step(pid, None).unwrap();
+        go(pid).unwrap();
         match waitpid(pid, None).unwrap() {
             WaitStatus::Stopped(_, Signal::SIGTRAP) => {}
             WaitStatus::Stopped(_, Signal::SIGSTOP) => {
@@ -240,4 +252,18 @@ fn array() {
         assert_eq!(pinring::multi::blocks_in_use(), before, "a block is left behind after {steps}");
         finished
     });
+}
+
+/// At each of its system calls, before it is made: what is started by then begins, or is ended with its parent.
+fn start() {
+    init().unwrap();
+    let go = |pid| {
+        // What the parent has said so far is done, and nobody is about to sleep.
+        std::thread::sleep(Duration::from_millis(2));
+        ptrace::syscall(pid, None)
+    };
+    let begin = || Process::spawn_fn(|()| (), ()).unwrap().detach();
+    let calls = (0..).find(|calls| killed_after_some(*calls, go, begin));
+    println!("{calls:?} calls");
+    // Else those would be left behind that nobody has woken.
 }

@@ -83,7 +83,7 @@ impl Slots {
     /// Takes the next value; `None`: there is none.
     pub(super) fn try_take(&self) -> Option<Claim> {
         let returned = self.head.returned.get();
-        if returned != 0 {
+        if returned & 1 != 0 {
             if let Some(claim) = self.try_take_returned(returned) {
                 return Some(claim);
             }
@@ -147,9 +147,17 @@ impl Slots {
                 }
             }
         }
-        // Unless another has come meanwhile.
-        let _ = self.head.returned.replace(seen, 0);
+        // Unless another has come meanwhile: the count stays, as who was slow must not take back what has been said since.
+        let _ = self.head.returned.replace(seen, seen - 1);
         None
+    }
+
+    /// Says that a value has been returned.
+    fn tell_returned(&self) {
+        let mut seen = self.head.returned.get();
+        while let Err(found) = self.head.returned.replace(seen, (seen | 1).wrapping_add(2)) {
+            seen = found;
+        }
     }
 
     fn take(&self, position: u64, place: &'static Place, word: u64) -> Option<Claim> {
@@ -180,6 +188,7 @@ impl Slots {
         claim.store(State { lap: self.lap(claim), phase: Phase::Void, owner: 0 });
         // Who puts next frees it, or who takes next.
         self.head.emptied.ring(1);
+        self.head.done.ring_fenced(u32::MAX);
         self.tell_if_over();
     }
 
@@ -206,7 +215,7 @@ impl Slots {
         // ORDER(multi.queue.place): Relaxed; as in `publish`.
         claim.place.attempts.fetch_add(1, Ordering::Relaxed);
         claim.store(State { lap: self.lap(claim), phase: Phase::Returned, owner: 0 });
-        self.head.returned.add(1);
+        self.tell_returned();
         self.head.filled.ring(1);
     }
 
@@ -257,7 +266,7 @@ impl Slots {
             }
         }
         if returned {
-            self.head.returned.add(1);
+            self.tell_returned();
         }
         self.ring_all();
         self.discard_if_unwanted();

@@ -133,7 +133,7 @@ impl<T: Message> Core<T> {
     #[cold]
     fn put_slowly(&self, value: T, limit: Limit) -> Result<(), PutError<T>> {
         // Who fills each place as soon as it is empty does so beside who empties the next, and each waits for the other's cache line.
-        Bell::spin(&mut || (self.refuses() || self.slots.has_much_room()).then_some(()));
+        Bell::spin(limit, &mut || (self.refuses() || self.slots.has_much_room()).then_some(()));
         let mut value = match self.try_put(value) {
             Err(PutError::Full(value)) => Some(value),
             other => return other,

@@ -86,6 +86,35 @@ impl Scene {
         }
     }
 
+    /// A process that asks for a value once.
+    fn asker(&self, number: usize) -> impl FnOnce() + Send + 'static {
+        let (consumer, got) = (Arc::clone(&self.consumer), Arc::clone(&self.got));
+        move || {
+            alone::be(number);
+            if let Ok(value) = consumer.try_get() {
+                got.lock().unwrap().push((value, 0));
+            }
+        }
+    }
+
+    /// A process that gives back what it gets.
+    fn returner(&self, number: usize) -> impl FnOnce() + Send + 'static {
+        let consumer = Arc::clone(&self.consumer);
+        move || {
+            alone::be(number);
+            drop(consumer.lease_timeout(Duration::ZERO));
+        }
+    }
+
+    /// A process that waits until all is done with.
+    fn joiner(&self, number: usize) -> impl FnOnce() + Send + 'static {
+        let consumer = Arc::clone(&self.consumer);
+        move || {
+            alone::be(number);
+            consumer.join();
+        }
+    }
+
     /// A process that takes places and leaves them empty, as for a value that is too large.
     fn loser(&self, number: usize, count: usize) -> impl FnOnce() + Send + 'static {
         let producer = Arc::clone(&self.producer);
@@ -166,6 +195,23 @@ fn a_place_that_is_left_empty_is_for_the_next() {
             threads.thread(scene.loser(0, 2)).thread(scene.putter(1, &[11]));
         });
     }
+}
+
+#[test]
+fn who_joins_a_queue_hears_of_a_place_that_is_left_empty() {
+    explore(2, 2, |scene, threads| {
+        threads.thread(scene.loser(0, 2)).thread(scene.joiner(1));
+    });
+}
+
+#[test]
+fn a_value_that_comes_back_while_others_look_for_such_is_found() {
+    explore(2, 1, |scene, threads| {
+        scene.putter(3, &[1])();
+        scene.returner(3)();
+        alone::be_first();
+        threads.thread(scene.returner(0)).thread(scene.asker(1)).thread(scene.asker(2));
+    });
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) struct Head {
     pub(super) gone: Word32,
     /// The pid of the process whose death took the last of the producers, or of the consumers.
     pub(super) dead: [Word32; 2],
-    /// Not zero: there may be values that were returned.
+    /// Odd: there may be values that were returned. The rest counts how often one was.
     pub(super) returned: Word32,
     /// Rung when a value is there.
     pub(super) filled: Bell,
