@@ -6,7 +6,10 @@
 
 #[allow(unsafe_code)]
 mod cells;
+#[allow(unsafe_code)]
+mod chunk;
 mod imap;
+mod item;
 #[allow(unsafe_code)]
 mod job;
 #[allow(unsafe_code)]
