@@ -5,6 +5,8 @@
 //! capture anything; statics have the values that they had at [`init`](super::init).
 
 #[allow(unsafe_code)]
+mod cell;
+#[allow(unsafe_code)]
 mod cells;
 #[allow(unsafe_code)]
 mod chunk;
@@ -23,12 +25,15 @@ mod phase;
 #[cfg(not(miri))]
 #[allow(unsafe_code)]
 mod schedules;
+#[allow(unsafe_code)]
+mod segment;
 mod shared;
 #[allow(unsafe_code)]
 mod sheet;
 mod single;
 #[allow(unsafe_code)]
 mod task;
+mod task_id;
 #[allow(unsafe_code)]
 mod ticket;
 mod typed;
@@ -40,10 +45,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use cells::waybills_of_tasks;
 pub use imap::{IMap, IMapUnordered};
 pub(super) use job::waybills as waybills_of_job;
 pub use map::{MapBuilder, MapError};
+pub(super) use segment::waybills_of_tasks;
 use shared::Shared;
 pub(super) use shared::{bereave, gave_up};
 pub use single::TaskBuilder;
