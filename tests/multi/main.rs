@@ -17,8 +17,10 @@
 mod blobs;
 mod goods;
 mod handles;
+mod launcher;
 mod logging;
 mod memory;
+mod orphans;
 mod pipe;
 mod points;
 mod pool;
@@ -57,6 +59,8 @@ fn watchdog() -> Duration {
 fn cases() -> Vec<Case> {
     [
         process::CASES,
+        orphans::CASES,
+        launcher::CASES,
         scarce::CASES,
         standby::CASES,
         pipe::CASES,
