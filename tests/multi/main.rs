@@ -29,6 +29,7 @@ mod pool_kill;
 mod pool_landing;
 mod process;
 mod queue;
+mod queue_kill;
 #[path = "../support/random.rs"]
 mod random;
 mod scarce;
@@ -65,6 +66,7 @@ fn cases() -> Vec<Case> {
         standby::CASES,
         pipe::CASES,
         queue::CASES,
+        queue_kill::CASES,
         spsc::CASES,
         spsc_kill::CASES,
         sync::CASES,
