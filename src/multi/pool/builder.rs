@@ -75,7 +75,7 @@ impl PoolBuilder {
     }
 
     /// What every worker does first; it must not capture anything. A worker that fails in it ends, and is tried again a few times; then
-    /// the pool is [broken](TaskError::Broken).
+    /// the pool is [broken](super::TaskError::Broken).
     #[doc(alias = "initializer")]
     pub fn init<F: Fn(WorkerContext) -> Result<(), String> + Copy + Send + 'static>(self, init: F) -> Self {
         const { assert!(size_of::<F>() == 0, "a pool's init must not capture anything") }
