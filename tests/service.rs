@@ -9,6 +9,8 @@
     reason = "a test fails by panicking; its numbers are small"
 )]
 
+#[path = "service/bench.rs"]
+mod bench;
 #[path = "support/manager.rs"]
 mod manager;
 mod support;
@@ -16,7 +18,7 @@ mod support;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -24,125 +26,11 @@ use std::time::{Duration, Instant};
 use pinring::sys::signal;
 use serde_json::Value;
 
+use bench::{Bench, Guard};
 use manager::Manager;
 use support::processes::children;
-use support::pty::Device;
 
 const MS: Duration = Duration::from_millis(1);
-
-/// A directory with a configuration, a device that sends numbered lines, and what runs on it.
-struct Bench {
-    dir: tempfile::TempDir,
-    device: Device,
-    sent: u64,
-}
-
-impl Bench {
-    fn new(more: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let device = Device::plug(&dir.path().join("port"));
-        let bench = Self { dir, device, sent: 0 };
-        bench.configure(more);
-        bench
-    }
-
-    fn configure(&self, more: &str) {
-        let dir = self.dir.path().display();
-        let text = format!(
-            "[control]\nsocket = \"{dir}/c.sock\"\n\
-             [[source]]\nname = \"port\"\ntype = \"serial\"\nport = \"{dir}/port\"\nframe = {{ type = \"line\", max = 40 }}\nrate = 2000\n\
-             [[sink]]\nname = \"lines\"\ntype = \"csv\"\ninput = \"port\"\npath = \"{dir}/lines.csv\"\nflush = \"5ms\"\n{more}"
-        );
-        fs::write(self.file(), text).unwrap();
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.path("x.toml")
-    }
-
-    fn arguments(&self) -> Vec<String> {
-        vec!["run".into(), self.file().display().to_string()]
-    }
-
-    fn start(&self, manager: &mut Manager) -> Child {
-        let arguments = self.arguments();
-        manager.start(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &self.path("log"))
-    }
-
-    /// Starts it and waits until it is ready.
-    fn run(&self, manager: &mut Manager) -> Guard {
-        let child = Guard(self.start(manager));
-        manager.wait_for("READY=1");
-        child
-    }
-
-    /// The device sends lines for a while, as fast as they are taken.
-    fn send(&mut self, time: Duration) {
-        let until = Instant::now() + time;
-        while Instant::now() < until {
-            let line = format!("line {}\n", self.sent + 1);
-            // All or nothing: half a line would be counted as sent.
-            if self.device.send(line.as_bytes()) == line.len() {
-                self.sent += 1;
-            } else {
-                panic!("the line took half of a message");
-            }
-            sleep(MS);
-        }
-    }
-
-    fn recorded(&self) -> Vec<u64> {
-        let text = fs::read_to_string(self.path("lines.csv")).unwrap_or_default();
-        let numbers = text.lines().skip(1).filter_map(|row| row.rsplit_once("line ")?.1.trim_matches('"').parse().ok());
-        numbers.collect()
-    }
-
-    /// Waits until all that was sent is in the file, then checks that it is there once and in order.
-    fn check(&self) {
-        let start = Instant::now();
-        while (self.recorded().len() as u64) < self.sent && start.elapsed() < Duration::from_secs(10) {
-            sleep(10 * MS);
-        }
-        let log = fs::read_to_string(self.path("log")).unwrap_or_default();
-        assert_eq!(self.recorded(), (1..=self.sent).collect::<Vec<u64>>(), "{log}");
-    }
-
-    fn ask(&self, arguments: &[&str]) -> (bool, String) {
-        let socket = self.path("c.sock").display().to_string();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pinring"));
-        command.args(arguments);
-        if matches!(arguments[0], "status" | "reload") {
-            command.arg(&socket)
-        } else {
-            command.args(["--system", &socket])
-        };
-        let output = command.output().unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8(text).unwrap())
-    }
-
-    fn status_or_none(&self) -> Option<Value> {
-        serde_json::from_str(&self.ask(&["status", "--json"]).1).ok()
-    }
-
-    fn status(&self) -> Value {
-        let (_, text) = self.ask(&["status", "--json"]);
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
-    }
-
-    fn pids(&self) -> Vec<(String, i64)> {
-        let status = self.status();
-        let workers = status["workers"].as_array().unwrap();
-        workers
-            .iter()
-            .map(|worker| (worker["name"].as_str().unwrap().to_owned(), worker["pid"].as_i64().unwrap_or(0)))
-            .collect()
-    }
-}
 
 /// Waits for the end of the program.
 fn end_of(child: &mut Child) -> ExitStatus {
@@ -173,16 +61,6 @@ fn a_killed_supervisor_loses_nothing_if_its_descriptors_are_kept() {
     let _child = Guard(bench.start(&mut manager));
     bench.check();
     println!("    {} lines over 5 kills of the supervisor", bench.sent);
-}
-
-/// Ends the program when the test ends.
-struct Guard(Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn a_restart_by_the_manager_loses_nothing_and_keeps_the_port_open() {

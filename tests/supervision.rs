@@ -8,95 +8,24 @@
     reason = "a test fails by panicking; its numbers are small"
 )]
 
+#[path = "supervision/mischief.rs"]
+mod mischief;
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pinring::message::Record;
-use pinring::pipeline::{
-    EdgeSpec, Emitter, Graph, GroupSpec, Input, LastDeath, Output, Overflow, PlanError, Report, Stage, System,
-};
+use pinring::pipeline::{EdgeSpec, Graph, GroupSpec, LastDeath, Overflow, Report, System};
 use pinring::supervisor::{Escalate, Event, Hang, Strategy, Wish};
 use pinring::sys::clock::monotonic_ns;
 use pinring::sys::signal;
 use pinring::topology::Topology;
 
+use mischief::{Mischief, Naughty, WRITABLE};
 use support::nodes::{Count, Rows};
 
 const MS: Duration = Duration::from_millis(1);
-
-/// What a stage does with message 100, once.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Mischief {
-    None,
-    Spin,
-    Block,
-    Panic,
-    Exit(i32),
-    /// Writes garbage wherever it may write.
-    Scribble,
-}
-
-/// Passes on what it gets, and misbehaves. A file says that it has done so.
-struct Naughty {
-    mischief: Mischief,
-    done: PathBuf,
-    always: bool,
-}
-
-impl Stage for Naughty {
-    fn kind(&self) -> &'static str {
-        "naughty"
-    }
-
-    fn plan(&mut self, inputs: &[Input<'_>]) -> Result<Output, PlanError> {
-        Ok(Output { schema: inputs[0].schema.clone(), state_size: 0, max_per_step: 1, rate: inputs[0].rate })
-    }
-
-    fn process(&self, _: usize, record: &Record<'_>, _: &mut [u8], out: &mut Emitter<'_>) {
-        let n = record.i64(0).unwrap();
-        if n >= 100 && (self.always || (n == 100 && !self.done.exists())) {
-            fs::write(&self.done, "").unwrap();
-            match self.mischief {
-                Mischief::None => {}
-                Mischief::Spin => spin_for_ever(),
-                Mischief::Block => std::thread::sleep(Duration::from_secs(1000)),
-                Mischief::Panic => panic!("message 100 is too much"),
-                Mischief::Scribble => loop {
-                    scribble();
-                    std::thread::sleep(MS);
-                },
-                Mischief::Exit(code) => pinring::sys::fork::exit_now(code),
-            }
-        }
-        out.emit(|record| record.set_i64(0, n));
-    }
-}
-
-/// What the stage's worker may write: set before it is forked.
-static WRITABLE: std::sync::OnceLock<Vec<std::ops::Range<usize>>> = std::sync::OnceLock::new();
-
-/// Fills all of that with noise, in the segment as it is mapped here.
-fn scribble() {
-    let maps = fs::read_to_string("/proc/self/maps").unwrap();
-    let line = maps.lines().find(|line| line.contains("memfd:pinring")).unwrap();
-    let base = usize::from_str_radix(line.split('-').next().unwrap(), 16).unwrap();
-    let mut noise = support::Random::of(88_172_645_463_325_252);
-    for at in WRITABLE.get().unwrap().iter().flat_map(|range| range.clone().step_by(8)) {
-        let word = (base + at) as *mut u64;
-        // SAFETY: within the segment, which is mapped as long as this process lives. That others read it meanwhile is the point.
-        unsafe { word.write_volatile(noise.next()) };
-    }
-}
-
-#[inline(never)]
-fn spin_for_ever() {
-    loop {
-        std::hint::black_box(0);
-    }
-}
 
 /// What happened, and when, in seconds since the first start.
 struct Told {
@@ -214,7 +143,10 @@ fn a_worker_that_blocks_is_found_and_named() {
 fn a_panic_is_reported_with_its_place_and_its_message() {
     let run = Bench::new(Mischief::Panic, false).run(stop_after(Duration::from_secs(1)));
     let death = &run.deaths[0];
-    assert!(death.last_words.contains("tests/supervision.rs") && death.last_words.contains("message 100 is too much"));
+    assert!(
+        death.last_words.contains("tests/supervision/mischief.rs")
+            && death.last_words.contains("message 100 is too much")
+    );
     assert_eq!(death.node.as_deref(), Some("stage"));
     assert!(death.events.iter().any(|event| event.contains("ready")), "{:?}", death.events);
 }

@@ -5,11 +5,10 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use super::arena::Kind;
 use super::error::{LockError, LockResult};
 use super::mutex::{Guarded, MutexGuard, Shape};
 use super::object::{Handle, Object, Role};
-use super::passing::{Passed, passed_in_messages};
+use super::passing::{Passed, passed_with_guard};
 use super::plain::Pod;
 use super::raw_lock::Patience;
 use super::room::Room;
@@ -201,33 +200,13 @@ pub(super) fn role_is_gone(object: Object) {
     object.body::<Guarded>().lock.free_from_parts(|| object.holders(Role::Second) == 0);
 }
 
-impl<T: Pod> Clone for Array<T> {
-    fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), ..*self }
-    }
-}
-
 impl<T: Pod> fmt::Debug for Array<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Array").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
-impl<T: Pod> Passed for Array<T> {
-    const KIND: Kind = Kind::Mutex;
-    const ROLE: Role = Role::First;
-
-    fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    fn adopt(handle: Handle) -> Option<Self> {
-        let (words, len) = Guarded::of::<T>(Shape::Array, handle.object())?;
-        let room = Room::of(handle.object(), Guarded::HEAD, len);
-        Some(Self { handle, words, room })
-    }
-}
-passed_in_messages!(Array<T: Pod>);
+passed_with_guard!(Array<T>, Array);
 
 /// A part of an [`Array`] that no other part overlaps, so it needs no lock. The whole is locked until the last part is gone.
 ///

@@ -105,26 +105,6 @@ impl<T: Pod> DerefMut for Blob<T> {
     }
 }
 
-impl<T: Pod> fmt::Debug for Blob<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Blob").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-impl<T: Pod> Passed for Blob<T> {
-    const KIND: Kind = Kind::Blob;
-    const ROLE: Role = Role::First;
-
-    fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    fn adopt(handle: Handle) -> Option<Self> {
-        room(handle.object()).map(|room| Self { handle, room })
-    }
-}
-passed_in_messages!(Blob<T: Pod>);
-
 /// Large data that any number of processes have and none can change: made by [`Blob::share`]. A clone is another handle to the same; the
 /// memory is the system's again when the last is gone.
 ///
@@ -158,22 +138,28 @@ impl<T: Pod> Deref for SharedBlob<T> {
     }
 }
 
-impl<T: Pod> fmt::Debug for SharedBlob<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedBlob").field("len", &self.len()).finish_non_exhaustive()
-    }
+macro_rules! blobs {
+    ($($name:ident $role:ident),*) => { $(
+        impl<T: Pod> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).field("len", &self.len()).finish_non_exhaustive()
+            }
+        }
+
+        impl<T: Pod> Passed for $name<T> {
+            const KIND: Kind = Kind::Blob;
+            const ROLE: Role = Role::$role;
+
+            fn handle(&self) -> &Handle {
+                &self.handle
+            }
+
+            fn adopt(handle: Handle) -> Option<Self> {
+                room(handle.object()).map(|room| Self { handle, room })
+            }
+        }
+
+        passed_in_messages!($name<T: Pod>);
+    )* };
 }
-
-impl<T: Pod> Passed for SharedBlob<T> {
-    const KIND: Kind = Kind::Blob;
-    const ROLE: Role = Role::Second;
-
-    fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    fn adopt(handle: Handle) -> Option<Self> {
-        room(handle.object()).map(|room| Self { handle, room })
-    }
-}
-passed_in_messages!(SharedBlob<T: Pod>);
+blobs!(Blob First, SharedBlob Second);

@@ -60,6 +60,7 @@ mod bell;
 mod blob;
 #[allow(unsafe_code)]
 mod child;
+mod compound;
 mod condvar;
 mod cpu;
 mod error;

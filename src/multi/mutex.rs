@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::arena::{Kind, Words};
 use super::error::{Death, LockError, LockResult};
 use super::object::{Handle, Object, Role};
-use super::passing::{Passed, passed_in_messages};
+use super::passing::{Passed, passed_with_guard};
 use super::plain::Pod;
 use super::raw_lock::{Patience, RawLock, Refusal};
 use super::room::Room;
@@ -169,33 +169,13 @@ impl<T: Pod> Mutex<T> {
     }
 }
 
-impl<T: Pod> Clone for Mutex<T> {
-    fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), ..*self }
-    }
-}
-
 impl<T: Pod> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mutex").field("owner", &self.owner()).finish_non_exhaustive()
     }
 }
 
-impl<T: Pod> Passed for Mutex<T> {
-    const KIND: Kind = Kind::Mutex;
-    const ROLE: Role = Role::First;
-
-    fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    fn adopt(handle: Handle) -> Option<Self> {
-        let (words, len) = Guarded::of::<T>(Shape::Mutex, handle.object())?;
-        let room = Room::of(handle.object(), Guarded::HEAD, len);
-        Some(Self { handle, words, room })
-    }
-}
-passed_in_messages!(Mutex<T: Pod>);
+passed_with_guard!(Mutex<T>, Mutex);
 
 /// A lock, held: the way to what it guards. Its end gives the lock back.
 ///

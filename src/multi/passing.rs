@@ -71,3 +71,34 @@ macro_rules! passed_by_view {
     };
 }
 pub(super) use passed_by_view;
+
+/// Makes a message of something that is a handle, the words of what is [guarded](super::mutex::Guarded), and the room of that. A clone is
+/// another handle to the same.
+macro_rules! passed_with_guard {
+    ($name:ident<$T:ident>, $shape:ident) => {
+        impl<$T: $crate::multi::plain::Pod> Clone for $name<$T> {
+            fn clone(&self) -> Self {
+                Self { handle: self.handle.clone(), ..*self }
+            }
+        }
+
+        impl<$T: $crate::multi::plain::Pod> $crate::multi::passing::Passed for $name<$T> {
+            const KIND: $crate::multi::arena::Kind = $crate::multi::arena::Kind::Mutex;
+            const ROLE: $crate::multi::object::Role = $crate::multi::object::Role::First;
+
+            fn handle(&self) -> &$crate::multi::object::Handle {
+                &self.handle
+            }
+
+            fn adopt(handle: $crate::multi::object::Handle) -> Option<Self> {
+                use $crate::multi::mutex::{Guarded, Shape};
+                let (words, len) = Guarded::of::<$T>(Shape::$shape, handle.object())?;
+                let room = $crate::multi::room::Room::of(handle.object(), Guarded::HEAD, len);
+                Some(Self { handle, words, room })
+            }
+        }
+
+        $crate::multi::passing::passed_in_messages!($name<$T: $crate::multi::plain::Pod>);
+    };
+}
+pub(super) use passed_with_guard;

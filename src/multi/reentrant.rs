@@ -9,11 +9,10 @@ use std::ptr::NonNull;
 use std::thread::panicking;
 use std::time::Duration;
 
-use super::arena::Kind;
 use super::error::LockResult;
 use super::mutex::{Guarded, Shape, refused};
-use super::object::{Handle, Role};
-use super::passing::{Passed, passed_in_messages};
+use super::object::Handle;
+use super::passing::{Passed, passed_with_guard};
 use super::plain::Pod;
 use super::raw_lock::{Patience, RawLock};
 use super::room::Room;
@@ -107,33 +106,13 @@ impl<T: Pod> ReentrantMutex<T> {
     }
 }
 
-impl<T: Pod> Clone for ReentrantMutex<T> {
-    fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), ..*self }
-    }
-}
-
 impl<T: Pod> fmt::Debug for ReentrantMutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReentrantMutex").field("owner", &self.owner()).finish_non_exhaustive()
     }
 }
 
-impl<T: Pod> Passed for ReentrantMutex<T> {
-    const KIND: Kind = Kind::Mutex;
-    const ROLE: Role = Role::First;
-
-    fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    fn adopt(handle: Handle) -> Option<Self> {
-        let (words, len) = Guarded::of::<T>(Shape::Reentrant, handle.object())?;
-        let room = Room::of(handle.object(), Guarded::HEAD, len);
-        Some(Self { handle, words, room })
-    }
-}
-passed_in_messages!(ReentrantMutex<T: Pod>);
+passed_with_guard!(ReentrantMutex<T>, Reentrant);
 
 /// A reentrant lock, held once more. Its end gives that back.
 ///

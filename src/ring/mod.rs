@@ -114,6 +114,8 @@ mod settings;
 #[allow(unsafe_code)]
 mod slots;
 mod step;
+#[cfg(test)]
+mod step_tests;
 mod store;
 mod tap;
 #[allow(unsafe_code)]

@@ -6,6 +6,8 @@ mod core;
 mod cpulist;
 mod detect;
 mod placement;
+#[cfg(test)]
+mod placement_tests;
 
 pub use advice::Advice;
 pub use board::{Board, BoardError, Cluster, Detected, Uart};

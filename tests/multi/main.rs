@@ -17,8 +17,10 @@
 mod blobs;
 mod goods;
 mod handles;
+mod launcher;
 mod logging;
 mod memory;
+mod orphans;
 mod pipe;
 mod points;
 mod pool;
@@ -27,6 +29,7 @@ mod pool_kill;
 mod pool_landing;
 mod process;
 mod queue;
+mod queue_kill;
 #[path = "../support/random.rs"]
 mod random;
 mod scarce;
@@ -57,10 +60,13 @@ fn watchdog() -> Duration {
 fn cases() -> Vec<Case> {
     [
         process::CASES,
+        orphans::CASES,
+        launcher::CASES,
         scarce::CASES,
         standby::CASES,
         pipe::CASES,
         queue::CASES,
+        queue_kill::CASES,
         spsc::CASES,
         spsc_kill::CASES,
         sync::CASES,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use pinring::multi::{Pool, Retry, TaskError, exit, task_attempt};
 
 use crate::Case;
+use crate::launcher::launcher;
 use crate::pool::square;
-use crate::process::launcher;
 
 pub(crate) const CASES: &[Case] = &[
     ("a60_workers_end_when_launcher_and_owner_are_killed", both_killed),

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use pinring::multi::{
@@ -32,25 +33,12 @@ pub(crate) const CASES: &[Case] = &[
     ("a18_the_end_of_main_ends_daemons_and_waits_for_others", a18),
     ("a19_a_thread_of_a_child_does_not_hold_it_up", a19),
     ("a20_a_value_that_is_too_large_is_an_error_at_the_join", a20),
-    ("spawn_fn_works_from_a_program_with_threads", spawn_fn_with_threads),
-    ("a_fork_with_threads_is_refused", fork_with_threads),
     ("a_killed_child_is_an_exit_without_a_value", killed),
     ("work_that_never_returns_can_be_spawned", never_returns),
-    ("children_of_a_killed_parent_are_not_left_behind_if_bound", bound),
-    ("a_detached_child_leaves_nothing_behind", detached),
-    ("what_a_detached_child_returns_is_freed", detached_value),
     ("without_a_free_descriptor_no_child_is_started", no_descriptor),
-    ("a_parent_that_has_ended_is_not_taken_for_another", parent_has_ended),
-    ("a_launcher_that_is_killed_during_a_start_is_an_error_and_no_hang", killed_during_a_start),
-    ("the_launcher_keeps_nothing_open", nothing_open),
-    ("a_killed_launcher_is_an_error_and_no_hang", without_launcher),
 ];
 
 const MS: Duration = Duration::from_millis(1);
-
-fn sleep(time: Duration) {
-    std::thread::sleep(time);
-}
 
 fn a01() {
     let me = current_process();
@@ -307,40 +295,6 @@ fn a20() {
     assert_eq!(child.join(), Ok([7; 3000]));
 }
 
-fn square(n: i64) -> i64 {
-    n * n
-}
-
-fn spawn_fn_with_threads() {
-    init().unwrap();
-    let threads: Vec<_> = (0..4)
-        .map(|thread| {
-            std::thread::spawn(move || {
-                for n in 0..20 {
-                    let n = n + 100 * thread;
-                    assert_eq!(Process::spawn_fn(square, n).unwrap().join(), Ok(n * n));
-                }
-            })
-        })
-        .collect();
-    for thread in threads {
-        thread.join().unwrap();
-    }
-    assert_eq!(Process::spawn_fn(|(a, b): (u8, u8)| a + b, (1, 2)).unwrap().join(), Ok(3));
-    let child = Process::builder().name("far").spawn_fn(|code: i32| -> () { exit(code) }, 9).unwrap();
-    assert_eq!((child.name().as_str(), child.join()), ("far", Err(JoinError::Exited(ExitStatus::Code(9)))));
-    let child = Process::spawn_fn(|(): ()| -> () { panic!("away") }, ()).unwrap();
-    assert!(matches!(child.join(), Err(JoinError::Panicked(info)) if info.message == "away"));
-}
-
-fn fork_with_threads() {
-    init().unwrap();
-    let thread = std::thread::spawn(|| sleep(Duration::from_millis(300)));
-    assert!(matches!(Process::spawn(|| {}), Err(SpawnError::MultiThreaded { threads: 2 })));
-    thread.join().unwrap();
-    Process::spawn(|| {}).unwrap().join().unwrap();
-}
-
 fn never_returns() {
     let child = Process::spawn(|| -> () {
         loop {
@@ -362,74 +316,6 @@ fn killed() {
     assert_eq!(child.join(), Err(JoinError::Exited(ExitStatus::Signal { signal: 9, core_dumped: false })));
 }
 
-fn bound() {
-    let (read, write) = nix::unistd::pipe().unwrap();
-    let child = Process::spawn(move || {
-        // Its end takes its time.
-        let mut memory = vec![1u8; 1 << 28];
-        let own = Process::builder().die_with_parent(true).spawn(move || {
-            memory.fill(2);
-            sleep(Duration::from_secs(100));
-        });
-        let own = own.unwrap();
-        sleep(500 * MS);
-        nix::unistd::write(&write, &own.pid().to_ne_bytes()).unwrap();
-        sleep(Duration::from_secs(100));
-    });
-    let child = child.unwrap();
-    let mut pid = [0; 4];
-    nix::unistd::read(&read, &mut pid).unwrap();
-    let grandchild = format!("/proc/{}/stat", u32::from_ne_bytes(pid));
-    assert!(std::fs::exists(&grandchild).unwrap());
-    child.kill().unwrap();
-    drop(child);
-    let lives = std::fs::read_to_string(&grandchild).is_ok_and(|stat| !stat.contains(") Z "));
-    assert!(!lives, "its parent was buried before it");
-}
-
-fn detached() {
-    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-    Process::spawn(|| {}).unwrap().join().unwrap();
-    let before = open();
-    for round in 0..300u64 {
-        let child = Process::spawn(|| {}).unwrap();
-        // Some have ended by then.
-        sleep(MS * u32::try_from(round % 3).unwrap());
-        child.detach();
-    }
-    assert_eq!(open(), before);
-    let own = format!(" {} ", std::process::id());
-    let zombies = || {
-        let stats = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
-            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            Some(stat.rsplit_once(')')?.1.starts_with(&format!(" Z{own}")))
-        });
-        stats.filter(|is_one| *is_one).count()
-    };
-    while zombies() > 0 {
-        // It reaps those that have ended.
-        Process::spawn(|| {}).unwrap().join().unwrap();
-    }
-}
-
-fn detached_value() {
-    let (go, wait) = pinring::multi::pipe::<()>().unwrap();
-    let (tell, told) = pinring::multi::pipe::<()>().unwrap();
-    let before = pinring::multi::blocks_in_use();
-    let waits = move |tell: pinring::multi::Sender<()>| {
-        wait.recv().unwrap();
-        drop(tell);
-        pinring::multi::Blob::<u8>::zeroed(1 << 20).unwrap()
-    };
-    Process::spawn(move || waits(tell)).unwrap().detach();
-    go.send(()).unwrap();
-    assert!(told.recv().is_err());
-    // It may not have been buried yet.
-    while !active_children().is_empty() || pinring::multi::blocks_in_use() > before {
-        sleep(MS);
-    }
-}
-
 fn no_descriptor() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     init().unwrap();
@@ -448,69 +334,4 @@ fn no_descriptor() {
         assert_eq!(marker.get(), begun, "who runs has a handle");
         marker.set(0);
     }
-}
-
-fn parent_has_ended() {
-    let (tell, told) = pinring::multi::pipe::<(u32, bool)>().unwrap();
-    let (go, wait) = pinring::multi::pipe::<()>().unwrap();
-    let parent = Process::spawn(move || {
-        let child = Process::spawn(move || {
-            wait.recv().unwrap();
-            let parent = parent_process().unwrap();
-            tell.send((parent.pid(), parent.is_alive())).unwrap();
-        });
-        child.unwrap().detach();
-    });
-    let parent = parent.unwrap();
-    let pid = parent.pid();
-    parent.join().unwrap();
-    // It has the place that the parent had.
-    let other = Process::builder().daemon(true).spawn(|| sleep(Duration::from_secs(100))).unwrap();
-    go.send(()).unwrap();
-    assert_eq!(told.recv().unwrap(), (pid, false));
-    drop(other);
-}
-
-fn killed_during_a_start() {
-    use nix::sys::signal::{Signal, kill};
-    init().unwrap();
-    let launcher = launcher();
-    kill(launcher, Signal::SIGSTOP).unwrap();
-    let killer = std::thread::spawn(move || {
-        sleep(100 * MS);
-        kill(launcher, Signal::SIGKILL).unwrap();
-    });
-    assert!(matches!(Process::spawn_fn(square, 1), Err(SpawnError::LauncherGone)));
-    killer.join().unwrap();
-}
-
-/// Pid of the launcher.
-pub(crate) fn launcher() -> nix::unistd::Pid {
-    let own = format!(" {} ", std::process::id());
-    let launcher = || {
-        std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
-            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            let (name, rest) = stat.rsplit_once(')')?;
-            let is_it = name.contains("pinring-launch") && rest[2..].starts_with(&own);
-            is_it.then(|| entry.file_name().into_string().unwrap())
-        })
-    };
-    // It may not have its name yet.
-    nix::unistd::Pid::from_raw(std::iter::repeat_with(launcher).flatten().next().unwrap().parse().unwrap())
-}
-
-fn nothing_open() {
-    let (read, write) = nix::unistd::pipe().unwrap();
-    // The launcher is forked now.
-    Process::spawn(|| {}).unwrap().join().unwrap();
-    drop(write);
-    assert_eq!(nix::unistd::read(&read, &mut [0; 1]), Ok(0), "the end is seen");
-}
-
-fn without_launcher() {
-    init().unwrap();
-    nix::sys::signal::kill(launcher(), nix::sys::signal::Signal::SIGKILL).unwrap();
-    sleep(20 * MS);
-    assert!(matches!(Process::spawn_fn(square, 1), Err(SpawnError::LauncherGone)));
-    assert_eq!(Process::spawn(|| 1u8).unwrap().join(), Ok(1));
 }

@@ -8,7 +8,7 @@ use pinring::multi::{
     ExitStatus, JoinError, Process, Serde, SpawnError, active_children, current_process, init, parent_process,
 };
 
-use crate::process::launcher;
+use crate::launcher::launcher;
 use crate::random::Random;
 use crate::{Case, repeats};
 

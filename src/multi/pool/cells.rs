@@ -12,11 +12,14 @@
 
 use std::io;
 
+use super::cell::{Cell, waybills_at};
 pub(super) use super::phase::Phase;
 use super::phase::State;
+use super::segment::{FIRST, Measures, SEGMENT};
 use super::sheet::Sheet;
+pub(super) use super::task_id::TaskId;
 use crate::multi::arena::{BlockId, Kind, Words};
-use crate::multi::bell::{Bell, Limit};
+use crate::multi::bell::Bell;
 use crate::multi::error::{ExitStatus, TooLarge};
 use crate::multi::family;
 use crate::multi::message::Message;
@@ -24,9 +27,7 @@ use crate::multi::object::{BODY, Handle, Object, Role};
 use crate::multi::waybill::Waybill;
 use crate::multi::word::{Word32, Word64};
 
-/// Cells of a segment; segments are made as they are needed.
-const SEGMENT: usize = if cfg!(test) { 2 } else { 1024 };
-/// Most segments of a pool.
+/// Most segments of a pool; they are made as they are needed.
 const SEGMENTS: usize = 64;
 /// Most tasks that a pool can have at a time.
 pub(super) const MOST: usize = SEGMENT * SEGMENTS;
@@ -63,69 +64,11 @@ pub(super) struct Head {
 // SAFETY: words only.
 unsafe impl Words for Head {}
 
-/// First words of a segment: the measures of its cells.
-#[repr(C)]
-struct Measures {
-    stride: Word32,
-    size: Word32,
-    result_at: Word32,
-}
-
-// SAFETY: words only.
-unsafe impl Words for Measures {}
-
-/// Where in a segment the first cell is.
-const FIRST: usize = BODY + size_of::<Measures>().next_multiple_of(64);
-
-/// First words of a cell; the argument, then the result, follow.
-#[repr(C)]
-pub(super) struct Cell {
-    state: Word64,
-    /// Function that runs it.
-    pub(super) shim: Word64,
-    /// Bytes of the argument.
-    pub(super) len: Word32,
-    /// Bytes of the result, or that it would have needed.
-    pub(super) answer_len: Word32,
-    /// How often it was begun.
-    pub(super) attempts: Word32,
-    /// Of the worker that died with it.
-    pub(super) pid: Word32,
-    status: Word32,
-    /// How often it is tried again if it kills its worker.
-    pub(super) retries: Word32,
-    /// CLOCK_MONOTONIC in ns when it must be done; 0: at any time.
-    deadline: Word64,
-    /// What the argument has on board, and the result.
-    argument_goods: Word64,
-    result_goods: Word64,
-}
-
-// SAFETY: words only.
-unsafe impl Words for Cell {}
-
 /// The cells of a pool, as this process sees them.
 #[derive(Clone, Copy)]
 pub(super) struct Cells {
     object: Object,
     pub(super) head: &'static Head,
-}
-
-/// A task: the place of its cell and its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TaskId {
-    pub(super) cell: u32,
-    pub(super) number: u32,
-}
-
-impl TaskId {
-    pub(super) fn pack(self) -> u64 {
-        u64::from(self.number) << 32 | u64::from(self.cell)
-    }
-
-    pub(super) fn unpack(word: u64) -> Self {
-        Self { cell: u32::try_from(word & 0xffff_ffff).unwrap_or(0), number: u32::try_from(word >> 32).unwrap_or(0) }
-    }
 }
 
 fn me() -> u8 {
@@ -382,53 +325,6 @@ impl Cells {
                 true
             }
             _ => true,
-        }
-    }
-}
-
-fn waybills_at(block: BlockId, at: usize, size: usize, result_at: usize) -> (Waybill, Waybill) {
-    let cell: &'static Cell = family::get().arena.view(block, at);
-    let end = at + size_of::<Cell>() + size;
-    (Waybill::behind(&cell.argument_goods, block, end), Waybill::behind(&cell.result_goods, block, end + result_at))
-}
-
-/// What the tasks of a segment have on board.
-pub(in crate::multi) fn waybills_of_tasks(segment: Object) -> impl Iterator<Item = Waybill> {
-    let measures: &Measures = segment.body();
-    let (stride, size) = (measures.stride.get() as usize, measures.size.get() as usize);
-    let result_at = measures.result_at.get() as usize;
-    (0..SEGMENT).flat_map(move |index| {
-        let (argument, result) = waybills_at(segment.block, FIRST + index * stride, size, result_at);
-        [argument, result]
-    })
-}
-
-impl Cell {
-    pub(super) fn set_deadline(&self, deadline: Limit) {
-        self.deadline.set(deadline.at_ns().unwrap_or(0));
-    }
-
-    /// When it must be done.
-    pub(super) fn deadline(&self) -> Limit {
-        Limit::at(Some(self.deadline.get()).filter(|at_ns| *at_ns != 0))
-    }
-
-    fn set_status(&self, status: Option<ExitStatus>) {
-        self.status.set(match status {
-            Some(ExitStatus::Code(code)) => 1 << 16 | (code.unsigned_abs() & 0xffff),
-            Some(ExitStatus::Signal { signal, .. }) => 2 << 16 | (signal.unsigned_abs() & 0xffff),
-            None => 0,
-        });
-    }
-
-    /// How the worker ended that died with it.
-    pub(super) fn status(&self) -> ExitStatus {
-        let word = self.status.get();
-        let number = i32::try_from(word & 0xffff).unwrap_or(0);
-        if word >> 16 == 2 {
-            ExitStatus::Signal { signal: number, core_dumped: false }
-        } else {
-            ExitStatus::Code(number)
         }
     }
 }

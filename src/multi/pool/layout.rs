@@ -1,7 +1,7 @@
 //! The arrays of a job: its chunks, its values' states, the values, the results, and the
 //! bills of what those have on board.
 
-use super::job::Chunk;
+use super::chunk::Chunk;
 use crate::multi::message::Message;
 use crate::multi::waybill;
 

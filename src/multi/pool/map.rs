@@ -6,7 +6,8 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::job::{Job, Room, item};
+use super::item;
+use super::job::{Job, Room};
 use super::landing::Landing;
 use super::late::Late;
 use super::task::{AsyncResult, TaskError};

@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::cells::Phase;
-use super::job::{Job, chunk, item};
+use super::chunk;
+use super::item;
+use super::job::Job;
 use super::landing::Approach;
 use super::sheet::Sheet;
 use super::worker::{Answer, as_attempt};

@@ -3,6 +3,7 @@
 //! `put` returns when the value is in shared memory: there is no thread behind it that could lose it, and nothing is left to be flushed
 //! at the end of a process.
 
+mod both;
 mod claim;
 mod core;
 mod ends;
@@ -17,6 +18,7 @@ mod state;
 use std::io;
 use std::time::Duration;
 
+pub use both::Queue;
 use claim::Claim;
 use core::{CONSUMER, PRODUCER};
 pub(super) use core::{Core, bereave, cannot_be_made, measures, role_is_gone, waybills};
@@ -83,23 +85,6 @@ pub struct Producer<T: Message> {
 #[derive(Debug)]
 pub struct Consumer<T: Message> {
     core: Core<T>,
-}
-
-/// Both ends in one, as in Python.
-///
-/// ```
-/// use pinring::multi::{Process, Queue};
-///
-/// let queue = Queue::new(4)?;
-/// let theirs = queue.clone();
-/// Process::spawn(move || theirs.put(42u64).unwrap())?.join()?;
-/// assert_eq!(queue.get(), Ok(42));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Queue<T: Message> {
-    producer: Producer<T>,
-    consumer: Consumer<T>,
 }
 
 /// Makes a queue with room for `capacity` values, rounded up to a power of two.
@@ -356,49 +341,5 @@ impl<'c, T: Message> IntoIterator for &'c Consumer<T> {
 
     fn into_iter(self) -> Iter<'c, T> {
         self.iter()
-    }
-}
-
-impl<T: Message> Queue<T> {
-    /// As [`queue`], with both ends in one.
-    ///
-    /// # Errors
-    /// As [`queue`].
-    pub fn new(capacity: usize) -> io::Result<Self> {
-        let (producer, consumer) = queue(capacity)?;
-        Ok(Self { producer, consumer })
-    }
-
-    /// Its two ends.
-    pub fn split(self) -> (Producer<T>, Consumer<T>) {
-        (self.producer, self.consumer)
-    }
-
-    /// The end where values are put.
-    pub fn producer(&self) -> &Producer<T> {
-        &self.producer
-    }
-
-    /// The end where values are got.
-    pub fn consumer(&self) -> &Consumer<T> {
-        &self.consumer
-    }
-
-    /// As [`Producer::put`].
-    ///
-    /// # Errors
-    /// As [`Producer::put`].
-    #[inline]
-    pub fn put(&self, value: T) -> Result<(), PutError<T>> {
-        self.producer.put(value)
-    }
-
-    /// As [`Consumer::get`]. A process that holds both ends is a producer itself: it never learns that the others have gone.
-    ///
-    /// # Errors
-    /// As [`Consumer::get`].
-    #[inline]
-    pub fn get(&self) -> Result<T, GetError> {
-        self.consumer.get()
     }
 }

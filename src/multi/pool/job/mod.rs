@@ -3,46 +3,30 @@
 //! A job is carried by *tickets*, ordinary tasks of the pool, one per worker: a ticket takes chunks until none is left. If its worker
 //! dies, whoever waits for the job frees the chunk that it had in hand (each value says whether it had been begun) and sends another.
 
-use std::io;
+mod panics;
+mod room;
+
 use std::ptr::NonNull;
 
+use panics::{PANIC, PANICS};
+pub(super) use room::Room;
+
+use super::chunk::{self, Chunk};
+use super::item;
 use super::landing::Landings;
 use super::layout::Layout;
 use super::ticket::Ticket;
-use crate::multi::arena::{Kind, Words};
-use crate::multi::child;
-use crate::multi::error::{PanicInfo, TooLarge};
+use crate::multi::arena::Words;
+use crate::multi::error::TooLarge;
 use crate::multi::family;
 use crate::multi::message::{Message, Writer};
-use crate::multi::object::{BODY, Handle, Object, Role};
+use crate::multi::object::{BODY, Object};
 use crate::multi::waybill::{self, Waybill};
 use crate::multi::word::Word32;
 use crate::prim::{AtomicU32, CachePadded, Ordering};
 
-/// What is the matter with a value. The first two are never written: they follow from how far its chunk is.
-pub(super) mod item {
-    pub(in super::super) const NEW: u8 = 0;
-    pub(in super::super) const DONE: u8 = 1;
-    pub(in super::super) const PANICKED: u8 = 2;
-    pub(in super::super) const TOO_LARGE: u8 = 3;
-    pub(in super::super) const UNREADABLE: u8 = 4;
-    /// Its worker died, and it is not tried again.
-    pub(in super::super) const DIED: u8 = 5;
-    /// Its worker died, and it is to be tried again: this the first time, then one more for each worker that dies with it.
-    pub(in super::super) const AGAIN: u8 = 6;
-
-    /// Which attempt at a value comes next, if it is to be tried again.
-    pub(in super::super) fn next_attempt(state: u8) -> Option<u32> {
-        state.checked_sub(AGAIN).map(|deaths| u32::from(deaths) + 2)
-    }
-}
-
 /// Most chunks that a ticket takes from the common counter at a time.
 const BATCH: u32 = 32;
-/// How many panics are remembered with what they said.
-const PANICS: usize = 32;
-/// Bytes of each.
-const PANIC: usize = 512;
 
 /// Where the chunks' words are, behind the panics' texts.
 const CHUNKS: usize = BODY + size_of::<Head>() + PANICS * PANIC;
@@ -79,26 +63,6 @@ struct Head {
 // SAFETY: words only.
 unsafe impl Words for Head {}
 
-/// What a chunk's word says, besides whose it is.
-pub(super) mod chunk {
-    pub(in super::super) const FREE: u32 = 0;
-    /// Its results are also in their owner's buffer.
-    pub(in super::super) const LANDED: u32 = u32::MAX - 1;
-    pub(in super::super) const DONE: u32 = u32::MAX;
-}
-
-/// How far a chunk is.
-#[repr(C)]
-pub(super) struct Chunk {
-    /// Number of the ticket that has it in hand, or what [`chunk`] says.
-    pub(super) owner: Word32,
-    /// How many of its values have been begun.
-    pub(super) begun: AtomicU32,
-}
-
-// SAFETY: words only.
-unsafe impl Words for Chunk {}
-
 /// A job, as this process sees it.
 #[derive(Clone, Copy)]
 pub(super) struct Job {
@@ -113,53 +77,6 @@ pub(super) struct Job {
 
 // SAFETY: it names memory of the arena, which belongs to no thread.
 unsafe impl Send for Job {}
-
-/// The block of a job, to be used again by another.
-#[derive(Debug)]
-pub(super) struct Room {
-    handle: Handle,
-    bytes: usize,
-    /// Whether values or results may have something on board: then it is for one job.
-    pub(super) has_bills: bool,
-}
-
-impl Room {
-    /// Room for a job that has nothing on board: `old` if it is large enough.
-    fn make(old: Option<Self>, bytes: usize) -> io::Result<Self> {
-        match old {
-            Some(room) if room.bytes >= bytes => Ok(room),
-            old => {
-                drop(old);
-                let handle = Handle::create(Kind::Blob, bytes, Role::First, |_| {})?;
-                Ok(Self { handle, bytes, has_bills: false })
-            }
-        }
-    }
-
-    /// Room for a job of so many values; `old` is one that may be used again.
-    pub(super) fn for_job<A: Message, R: Message>(
-        old: impl FnOnce() -> Option<Self>,
-        (items, chunk): (usize, usize),
-        again: bool,
-    ) -> io::Result<Self> {
-        let too_many = || io::Error::from(io::ErrorKind::OutOfMemory);
-        let layout = Layout::new::<A, R>(CHUNKS, items, chunk, again).ok_or_else(too_many)?;
-        let bytes = layout.end - BODY;
-        if A::OBJECTS + R::OBJECTS == 0 {
-            return Self::make(old(), bytes);
-        }
-        let [bills, billed, values, results] =
-            [layout.bills / 8, items, A::OBJECTS, R::OBJECTS].map(|number| u32::try_from(number).ok());
-        let handle = Handle::create(Kind::Job, bytes, Role::First, |object| {
-            let head: &Head = object.body();
-            head.bills.set(bills.unwrap_or(0));
-            head.goods[0].set(values.unwrap_or(0));
-            head.goods[1].set(results.unwrap_or(0));
-            head.billed.set(bills.and(billed).unwrap_or(0));
-        })?;
-        Ok(Self { handle, bytes, has_bills: true })
-    }
-}
 
 impl Job {
     /// Bytes that it needs; `None` if they cannot be counted.
@@ -432,36 +349,6 @@ impl Job {
         if self.head.fail_fast.get() != 0 {
             self.stop();
         }
-    }
-
-    pub(super) fn note_panic(&self, item: usize) {
-        let place = self.head.panics.add(1) as usize;
-        let Some(words) = self.head.panicked.get(place) else { return };
-        let target = self.at(BODY + size_of::<Head>() + place * PANIC);
-        // SAFETY: within the block; the place was given to us alone.
-        let bytes = unsafe { std::slice::from_raw_parts_mut(target.as_ptr(), PANIC) };
-        let mut out = Writer::new(bytes);
-        child::write_panic(&mut out);
-        words[1].set(u32::try_from(out.len()).unwrap_or(0));
-        words[2].set(crate::sys::fork::own_pid().unsigned_abs());
-        words[0].set(u32::try_from(item).unwrap_or(0));
-    }
-
-    /// What a value's panic said.
-    pub(super) fn panic(&self, item: usize) -> PanicInfo {
-        let known = (self.head.panics.get() as usize).min(PANICS);
-        let place = (0..known).find(|place| self.head.panicked[*place][0].get() as usize == item);
-        let Some(place) = place else {
-            let message = format!("it panicked; what the first {PANICS} panics said is known");
-            return PanicInfo { message, location: None, pid: 0 };
-        };
-        let words = &self.head.panicked[place];
-        let len = (words[1].get() as usize).min(PANIC);
-        let source = self.at(BODY + size_of::<Head>() + place * PANIC);
-        // SAFETY: within the block; its worker has gone on, and nobody writes there any more.
-        let bytes = unsafe { std::slice::from_raw_parts(source.as_ptr(), len) };
-        let (message, location) = child::read_panic(bytes);
-        PanicInfo { message, location, pid: words[2].get() }
     }
 }
 
