@@ -13,11 +13,11 @@ use super::plain::Pod;
 use super::raw_lock::Patience;
 use super::room::Room;
 
-/// There is no such element.
+/// There is no such element, or byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no element {index}: the array has {len}")]
+#[error("{index} is out of bounds: there are {len}")]
 pub struct OutOfBounds {
-    /// What was asked for.
+    /// What was asked for; of several, the last.
     pub index: usize,
     /// How many there are.
     pub len: usize,

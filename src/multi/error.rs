@@ -177,10 +177,10 @@ pub enum PutError<T> {
     #[error("the queue is full")]
     Full(T),
     /// There was no room in time.
-    #[error("the queue was full all the time")]
+    #[error("there was no room all the time")]
     Timeout(T),
     /// Nobody will ever take it: all consumers have gone, or the queue was shut down.
-    #[error("nobody takes from the queue any more")]
+    #[error("nobody is left to take it")]
     Closed(T),
     /// It does not fit.
     #[error("the value does not fit: {1}")]

@@ -193,6 +193,8 @@ impl Launcher<'_> {
             match number(0) {
                 1 if place < MEMBERS => self.watch(place),
                 2 if place < MEMBERS => {
+                    // What was there before was another pool's.
+                    self.lives[place] = Life::default();
                     self.start(place);
                     // A pool's workers are started once.
                     if !family::member(place).is(REVIVE) {

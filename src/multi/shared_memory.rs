@@ -221,7 +221,7 @@ impl SharedMemory {
 
     fn place(&self, at: usize, len: usize) -> Result<NonNull<u8>, OutOfBounds> {
         let end = at.checked_add(len).filter(|end| *end <= self.size);
-        end.ok_or(OutOfBounds { index: at.saturating_add(len), len: self.size })?;
+        end.ok_or(OutOfBounds { index: at.saturating_add(len).saturating_sub(1), len: self.size })?;
         // SAFETY: within the mapping, which has the size and a page more.
         Ok(unsafe { self.mapping.start().add(at) })
     }

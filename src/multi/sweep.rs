@@ -87,6 +87,7 @@ pub(super) fn role_is_gone(kind: Kind, object: Object, pid: u32) {
         Kind::Queue | Kind::Pipe => queue::role_is_gone(object, pid),
         Kind::Spsc => spsc::role_is_gone(object, pid),
         Kind::Mutex => array::role_is_gone(object),
+        Kind::Pool => pool::role_is_gone(object),
         _ => {}
     }
 }

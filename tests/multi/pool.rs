@@ -28,6 +28,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_map_has_a_deadline", deadline),
     ("an_argument_or_a_result_that_is_too_large_is_an_error", too_large),
     ("a_pool_is_used_by_many_threads", threads),
+    ("more_values_than_a_pool_can_have_tasks_take_turns", in_turns),
     ("a_pool_with_captures_keeps_its_state_and_replaces_its_dead", typed),
 ];
 
@@ -208,6 +209,15 @@ fn a83() {
     }
     let seen = pool.map_with(started, 0..200).chunk_size(NonZeroUsize::MIN).collect().unwrap();
     assert!(seen.iter().all(|seen| [11, 21].contains(seen)), "{seen:?}");
+}
+
+fn in_turns() {
+    let most = 65_536;
+    let pool = Pool::with_processes(1).unwrap();
+    let wide = pool.imap(square, 0..most + 1000).buffer(NonZeroUsize::MAX);
+    assert!(wide.map(Result::unwrap).eq((0..most + 1000).map(square)));
+    let typed = Pool::builder().processes(1).build_with(|_| (), |(), n: i64| square(n)).unwrap();
+    assert!(typed.map(0..most + 1000).unwrap().into_iter().eq((0..most + 1000).map(square)));
 }
 
 fn detached() {

@@ -18,6 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_lock_tells_that_its_owner_was_ended_at_a_deadline", locked),
     ("a_map_that_is_not_done_in_time_ends_with_its_workers", map),
     ("an_imap_ends_values_at_their_deadlines_and_goes_on", imap),
+    ("a_pool_is_not_broken_by_what_ended_the_workers_of_those_before", one_after_another),
     ("a_pool_with_captures_ends_tasks_at_their_deadlines", typed),
 ];
 
@@ -161,6 +162,21 @@ fn imap() {
     assert_eq!(each, [Ok(0), Ok(1), late(), Ok(3), Ok(4), late()]);
     let unordered = pool.imap_unordered(work, 2..4).buffer(NonZeroUsize::MIN).deadline(1000 * MS);
     assert_eq!(unordered.collect::<Vec<_>>(), [(0, late()), (1, Ok(3))]);
+}
+
+fn one_after_another() {
+    // More often than a worker may end without a task.
+    for _ in 0..10 {
+        let pool = Pool::with_processes(1).unwrap();
+        let begun = Event::new().unwrap();
+        let begin = |begun: Event| {
+            begun.set();
+            endless(());
+        };
+        let late = pool.apply_with(begin, begun.clone()).deadline(100 * MS);
+        assert_eq!(late.call(), Err(TaskError::DeadlineExceeded));
+        assert_eq!(pool.apply(sleep, 0), Ok(0));
+    }
 }
 
 fn typed() {

@@ -4,11 +4,12 @@ use std::io::{Read, Write};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use pinring::multi::{Pool, Retry, TaskError, exit, task_attempt};
+use pinring::multi::{Pool, Retry, TaskError, active_children, blocks_in_use, exit, task_attempt};
 
 use crate::Case;
 use crate::launcher::launcher;
 use crate::pool::square;
+use crate::sync::eventually;
 
 pub(crate) const CASES: &[Case] = &[
     ("a60_workers_end_when_launcher_and_owner_are_killed", both_killed),
@@ -20,6 +21,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_value_of_a_map_knows_which_attempt_at_it_this_is", map_attempts),
     ("a_map_goes_on_when_workers_die", map_and_deaths),
     ("an_init_that_fails_breaks_the_pool", broken),
+    ("a_pool_with_captures_whose_foreman_is_killed_says_so", foreman_killed),
     ("a_worker_comes_again_once_the_system_has_a_process_for_it", no_process_free),
 ];
 
@@ -154,6 +156,36 @@ fn broken() {
     let pool = Pool::builder().processes(2).init(|_| Err("there is no table".into())).build().unwrap();
     assert_eq!(pool.apply(square, 5), Err(TaskError::Broken));
     assert_eq!(pool.apply(square, 5), Err(TaskError::Broken));
+}
+
+fn foreman_killed() {
+    for round in 0..crate::repeats().min(20) {
+        let pool = Pool::builder().processes(2).build_with(
+            |_| (),
+            |(), n: u64| {
+                std::thread::sleep(5 * MS);
+                n
+            },
+        );
+        let pool = pool.unwrap();
+        let results: Vec<_> = (0..20).map(|n| pool.submit(n).unwrap()).collect();
+        let foreman = active_children().into_iter().find(|child| child.name == "PoolForeman").unwrap();
+        // At once, while it starts the workers, and later.
+        std::thread::sleep(Duration::from_micros(500 * round));
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(foreman.pid as i32), nix::sys::signal::Signal::SIGKILL)
+            .unwrap();
+        let results: Vec<_> = results.into_iter().map(pinring::multi::AsyncResult::get).collect();
+        for (result, n) in results.iter().zip(0..) {
+            assert!(
+                *result == Ok(n) || matches!(result, Err(TaskError::WorkerDied { .. } | TaskError::Broken)),
+                "{result:?}"
+            );
+        }
+        assert_eq!(results.last(), Some(&Err(TaskError::Broken)));
+        assert_eq!(pool.apply(1), Err(TaskError::Broken));
+        drop(pool);
+        eventually("all is given back", || blocks_in_use() == 0);
+    }
 }
 
 /// The launcher may have so many processes, as far as it is asked.

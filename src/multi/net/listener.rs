@@ -252,5 +252,9 @@ fn open_anywhere() -> io::Result<(PathListener, std::path::PathBuf)> {
 }
 
 fn named(address: &Addr, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot listen at {address}: {error}"))
+    let place = match address {
+        Addr::Auto => format!("a new path in {}", std::env::temp_dir().display()),
+        address => address.to_string(),
+    };
+    io::Error::new(error.kind(), format!("cannot listen at {place}: {error}"))
 }

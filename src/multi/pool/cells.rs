@@ -49,6 +49,8 @@ pub(super) struct Head {
     pub(super) most_tasks: Word32,
     /// 1: the workers cannot be started; they have said why.
     pub(super) broken: Word32,
+    /// 1: its workers are started by a foreman, who holds the pool as they do.
+    pub(super) overseen: Word32,
     /// What was done, for the statistics.
     pub(super) completed: Word64,
     pub(super) crashed: Word64,

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::Pool;
+use super::cells::MOST;
 use super::task::{AsyncResult, TaskError};
 use crate::multi::bell::Limit;
 use crate::multi::message::Message;
@@ -44,9 +45,10 @@ where
         Self { pool, work, values, buffer, deadline: None, pending, argument }
     }
 
-    /// How many values are taken before their results are asked for; else four for each worker.
+    /// How many values are taken before their results are asked for, at most as many as a pool can have tasks (65,536); else four for each
+    /// worker.
     pub fn buffer(self, values: NonZeroUsize) -> Self {
-        Self { buffer: values.get(), ..self }
+        Self { buffer: values.get().min(MOST), ..self }
     }
 
     /// How long each value may take, from when it was taken: see [`TaskBuilder::deadline`](super::TaskBuilder::deadline).

@@ -41,14 +41,14 @@ pub struct MapError<R> {
 impl<R> MapError<R> {
     /// All results, or the first reason why there are not all.
     pub(super) fn gather(results: impl Iterator<Item = Result<R, TaskError>>) -> Result<Vec<R>, Self> {
-        let results: Vec<Result<R, TaskError>> = results.collect();
-        let first =
-            results.iter().enumerate().find_map(|(index, result)| Some((index, result.as_ref().err()?.clone())));
+        let mut first = None;
+        let result = |(index, result): (usize, Result<R, TaskError>)| {
+            result.map_err(|error| first.get_or_insert((index, error)).0).ok()
+        };
+        let completed: Vec<Option<R>> = results.enumerate().map(result).collect();
         match first {
-            None => Ok(results.into_iter().filter_map(Result::ok).collect()),
-            Some((index, error)) => {
-                Err(Self { index, error, completed: results.into_iter().map(Result::ok).collect() })
-            }
+            None => Ok(completed.into_iter().flatten().collect()),
+            Some((index, error)) => Err(Self { index, error, completed }),
         }
     }
 }
@@ -193,6 +193,7 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static> MapBuilder<'
             tickets: Vec::new(),
             sent: 0,
             errors: BTreeMap::new(),
+            rest: None,
             crashes: BTreeMap::new(),
             retries,
         };
@@ -219,6 +220,8 @@ struct Run<R: Message> {
     sent: u32,
     /// By value, why there will be no result.
     errors: BTreeMap<usize, TaskError>,
+    /// The same for all that have none otherwise: there may be millions.
+    rest: Option<TaskError>,
     /// By value, how many workers died with it.
     crashes: BTreeMap<usize, u32>,
     retries: u32,
@@ -274,7 +277,7 @@ impl<R: Message> Run<R> {
                 self.job.stop();
                 return self.fail(&self.shared.why_ended());
             }
-            if fail_fast && !self.errors.is_empty() {
+            if fail_fast && !(self.errors.is_empty() && self.rest.is_none()) {
                 // The death of a worker is a failure, too, which only we see.
                 self.job.stop();
                 wanted = 0;
@@ -316,16 +319,9 @@ impl<R: Message> Run<R> {
         }
     }
 
-    /// What has no result now will have none, for this reason.
+    /// What has no result in the end has none for this reason, unless there is an earlier one.
     fn fail(&mut self, error: &TaskError) {
-        if self.job.is_perfect() {
-            return;
-        }
-        for item in 0..self.job.items() {
-            if matches!(self.job.state(item), item::NEW | item::AGAIN..) {
-                self.errors.entry(item).or_insert_with(|| error.clone());
-            }
-        }
+        self.rest.get_or_insert_with(|| error.clone());
     }
 
     /// All results, if there are all, in `results`.
@@ -357,7 +353,7 @@ impl<R: Message> Run<R> {
             // SAFETY: no worker has it in hand any more.
             (None, item::TOO_LARGE) => Err(TaskError::ResultTooLarge(unsafe { self.job.size_noted::<R>(item) })),
             (None, item::UNREADABLE) => Err(DecodeError("the argument".into()).into()),
-            (None, _) => Err(TaskError::Cancelled),
+            (None, _) => Err(self.rest.clone().unwrap_or(TaskError::Cancelled)),
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::multi::family;
 use crate::multi::launcher::Request;
 use crate::multi::member::{BOUND, LAUNCHED, REVIVE, State};
 use crate::multi::message::{Message, Writer};
-use crate::multi::object::{Handle, Object};
+use crate::multi::object::{Handle, Object, Role};
 use crate::multi::queue::{Consumer, Producer, Shutdown, queue};
 use crate::prim::{AtomicU32, Ordering};
 
@@ -264,6 +264,14 @@ pub(in crate::multi) fn bereave(object: Object, dead: usize) {
     cells.bereave(dead, member.pid.get(), member.status(), |task: TaskId| {
         Producer::<u64>::lend(Object::in_block(queue), |producer| producer.put_again(task.pack()))
     });
+}
+
+/// The sweep's part: if that was the foreman, with whom the workers have ended, nobody runs the tasks any more.
+pub(in crate::multi) fn role_is_gone(object: Object) {
+    let head = Cells::of(object).head;
+    if head.overseen.get() != 0 && head.ended.get() == 0 && object.holders(Role::Second) == 0 {
+        gave_up(object);
+    }
 }
 
 /// The launcher's part: a worker ends again and again before it takes a task.

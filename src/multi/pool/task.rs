@@ -57,8 +57,11 @@ pub enum TaskError {
     /// The pool runs no tasks any more.
     #[error("the pool is closed")]
     PoolClosed,
-    /// The pool's workers cannot be started: each ended before its first task. What they said is on the standard error.
-    #[error("the pool's workers end before they take a task; see what they said")]
+    /// The pool's workers cannot be started: each ended before its first task, and what they said is on the standard error; or the foreman
+    /// of a [`TypedPool`](super::TypedPool) was killed, who starts them.
+    #[error(
+        "the pool has no workers, and can start none: they end before they take a task (see what they said), or their foreman has"
+    )]
     Broken,
     /// The pool has as many tasks as it can have.
     #[error("a pool can have {0} tasks at a time, and has them")]

@@ -42,9 +42,9 @@ pub struct TypedPool<In: Message, Out: Message> {
 }
 
 /// What the foreman and its workers need to know.
-#[derive(Clone)]
 struct Plan {
-    pool: Object,
+    /// The foreman's hold: his from his birth on, so that his death is known to be the pool's.
+    pool: Handle,
     cores: Vec<Option<Core>>,
 }
 
@@ -61,7 +61,8 @@ impl PoolBuilder {
         work: impl Fn(&mut S, In) -> Out + Send + Sync + 'static,
     ) -> Result<TypedPool<In, Out>, SpawnError> {
         let shared = Shared::create(&self)?;
-        let plan = Plan { pool: shared.object(), cores: self.worker_cores() };
+        let plan = Plan { pool: Handle::join(shared.object(), Role::Second), cores: self.worker_cores() };
+        shared.cells.head.overseen.set(1);
         let run = Arc::new((start, work));
         let foreman = Process::builder().name("PoolForeman").die_with_parent(true);
         let foreman = foreman.spawn(move || oversee(&plan, &run))?;
@@ -79,10 +80,10 @@ where
 {
     // Ctrl-C is the owner's business.
     let _ = crate::sys::signal::ignore_interrupt();
-    let _held = Handle::join(plan.pool, Role::Second);
-    let cells = Cells::of(plan.pool);
+    let pool = plan.pool.object();
+    let cells = Cells::of(pool);
     let start = |index: usize, incarnation: u32| {
-        let (pool, run, core) = (plan.pool, Arc::clone(run), plan.cores[index]);
+        let (run, core) = (Arc::clone(run), plan.cores[index]);
         let builder = Process::builder().name(&format!("PoolWorker-{}", index + 1)).die_with_parent(true);
         let builder = core.map_or(builder.clone(), |core| builder.core(core));
         let context = WorkerContext { index, core, incarnation };
@@ -105,7 +106,7 @@ where
             }
             soon[index] = if !has_begun && since.elapsed() < SOON { soon[index] + 1 } else { 0 };
             if soon[index] > SOON_DEATHS && cells.head.completed.get() == 0 {
-                super::gave_up(plan.pool);
+                super::gave_up(pool);
                 return;
             }
             workers[index] = start(index, incarnation + 1);
@@ -157,8 +158,22 @@ impl<In: Message, Out: Message> TypedPool<In, Out> {
     /// # Errors
     /// If one has no result: the first of them by its place, and all results there are.
     pub fn map(&self, arguments: impl IntoIterator<Item = In>) -> Result<Vec<Out>, MapError<Out>> {
-        let pending: Vec<_> = arguments.into_iter().map(|argument| self.submit(argument)).collect();
-        MapError::gather(pending.into_iter().map(|result| result.and_then(AsyncResult::get)))
+        let (mut results, mut pending) = (Vec::new(), Vec::new());
+        for argument in arguments {
+            // Others may have tasks here, too. Half of them at a time, as it takes long to see that there is no room.
+            let submitted = loop {
+                match self.shared.submit(worker::nothing, &argument) {
+                    Err(TaskError::TooMany(_)) if !pending.is_empty() => {
+                        let oldest = pending.len().div_ceil(2);
+                        results.extend(pending.drain(..oldest).map(finish));
+                    }
+                    submitted => break submitted,
+                }
+            };
+            pending.push(submitted);
+        }
+        results.extend(pending.into_iter().map(finish));
+        MapError::gather(results.into_iter())
     }
 
     /// Takes no more tasks and waits until those that were submitted are done.
@@ -181,6 +196,10 @@ impl<In: Message, Out: Message> Drop for TypedPool<In, Out> {
             wait_until_unused(&self.shared);
         }
     }
+}
+
+fn finish<Out: Message>(submitted: Result<AsyncResult<Out>, TaskError>) -> Result<Out, TaskError> {
+    submitted.and_then(AsyncResult::get)
 }
 
 /// Until the workers have been buried, which hold the pool.
