@@ -30,6 +30,15 @@ pub fn peek(pid: i32) -> io::Result<Option<Ended>> {
     Ok(ended(waitid(Id::Pid(Pid::from_raw(pid)), flags)?))
 }
 
+/// How the process `pid` ended, which is another's child, if it has and is not reaped yet. `None` also where /proc does not say.
+pub fn peek_at_other(pid: i32) -> Option<Ended> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // proc_pid_stat(5): behind the name, which may have any characters, the state; the 52nd of all is the status as waitpid(2) gives it.
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    fields.next().filter(|state| *state == "Z")?;
+    ended(WaitStatus::from_raw(Pid::from_raw(pid), fields.nth(48)?.parse().ok()?).ok()?)
+}
+
 /// Reaps the child `pid` if it has ended.
 ///
 /// # Errors

@@ -22,6 +22,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_map_goes_on_when_workers_die", map_and_deaths),
     ("an_init_that_fails_breaks_the_pool", broken),
     ("a_pool_with_captures_whose_foreman_is_killed_says_so", foreman_killed),
+    ("how_a_worker_of_a_pool_with_captures_ended_is_told", captures_status),
     ("a_worker_comes_again_once_the_system_has_a_process_for_it", no_process_free),
 ];
 
@@ -186,6 +187,22 @@ fn foreman_killed() {
         drop(pool);
         eventually("all is given back", || blocks_in_use() == 0);
     }
+}
+
+fn captures_status() {
+    let work = |(): &mut (), how: u32| match how {
+        0 => exit(3),
+        1 => std::process::abort(),
+        _ => how,
+    };
+    let pool = Pool::builder().processes(1).build_with(|_| (), work).unwrap();
+    for (how, expected) in [(0, 3), (1, -6)] {
+        match pool.apply(how) {
+            Err(TaskError::WorkerDied { status, .. }) => assert_eq!(status.exitcode(), expected),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(pool.apply(2), Ok(2));
 }
 
 /// The launcher may have so many processes, as far as it is asked.

@@ -20,6 +20,7 @@ use crate::multi::message::{Message, Writer};
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::queue::{Consumer, Producer, Shutdown, queue};
 use crate::prim::{AtomicU32, Ordering};
+use crate::sys::wait;
 
 /// A worker's place in the family.
 #[derive(Clone, Copy, Debug)]
@@ -261,7 +262,10 @@ pub(in crate::multi) fn bereave(object: Object, dead: usize) {
     let member = family::member(dead);
     let cells = Cells::of(object);
     let queue = BlockId(cells.head.tasks.get());
-    cells.bereave(dead, member.pid.get(), member.status(), |task: TaskId| {
+    let pid = member.pid.get();
+    // One that the pool's foreman has forked is not the launcher's child.
+    let of_zombie = || i32::try_from(pid).ok().and_then(wait::peek_at_other).map(Into::into);
+    cells.bereave(dead, pid, member.status().or_else(of_zombie), |task: TaskId| {
         Producer::<u64>::lend(Object::in_block(queue), |producer| producer.put_again(task.pack()))
     });
 }
