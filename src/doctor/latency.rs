@@ -71,9 +71,14 @@ pub fn measure(cores: &[usize], duration: Duration, mut progress: impl FnMut(Dur
         let threads: Vec<_> = cores.iter().map(|core| (*core, start(*core))).collect();
         // Now, because their stacks are to be locked as well.
         let unlocked = sched::lock_present_memory().err().map(|error| error.to_string());
-        while monotonic_ns() < end {
+        // Once at least, and last when all of it has passed.
+        loop {
             sleep_until(end.min(monotonic_ns() + u64::try_from(LOOK.as_nanos()).unwrap_or(0)));
-            progress(Duration::from_nanos(monotonic_ns().saturating_sub(begin)).min(duration));
+            let now = monotonic_ns();
+            progress(Duration::from_nanos(now.saturating_sub(begin)).min(duration));
+            if now >= end {
+                break;
+            }
         }
         let ended = threads.into_iter().map(|(core, thread)| {
             let joined = thread.and_then(|thread| thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())));
