@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use pinring::multi::{Pool, Process, Serde, TaskError, TooLarge, blocks_in_use, init};
+use pinring::multi::{Event, Pool, Process, Serde, TaskError, TooLarge, blocks_in_use, init};
 
 use crate::Case;
 
@@ -263,9 +263,14 @@ fn two_hundred() {
 
 fn cancelled() {
     let pool = Pool::with_processes(1).unwrap();
-    let first = pool.apply_async(slow, 1).unwrap();
+    let begun = Event::new().unwrap();
+    let say_and_wait = |(begun, n): (Event, i64)| {
+        begun.set();
+        slow(n)
+    };
+    let first = pool.apply_async(say_and_wait, (begun.clone(), 1)).unwrap();
     let second = pool.apply_async(slow, 2).unwrap();
-    std::thread::sleep(20 * MS);
+    begun.wait();
     assert!(second.cancel() && !first.cancel());
     assert_eq!(second.get(), Err(TaskError::Cancelled));
     drop(pool.apply_async(slow, 3));

@@ -45,7 +45,7 @@ impl<'p, A: Message, R: Message> TaskBuilder<'p, A, R> {
     ///
     /// The kernel kills the worker, whatever that is at: what it held is given back as always (a lock tells its next owner), what it wrote
     /// to a file may be half done. It needs a timer in each worker: where `ulimit -i` leaves none, the task ends at its deadline all the
-    /// same, but its worker goes on with it, and warns of that in the [log](log).
+    /// same, but its worker goes on with it, and warns of that in the [log].
     pub fn deadline(self, time: Duration) -> Self {
         Self { deadline: Some(time), ..self }
     }
