@@ -41,7 +41,7 @@ fn a71() {
     assert_eq!((found.size(), found.name()), (5000, name.as_str()));
     made.write(4990, &[7; 10]).unwrap();
     let mut bytes = [0; 12];
-    assert_eq!(found.read(4990, &mut bytes), Err(OutOfBounds { index: 5002, len: 5000 }));
+    assert_eq!(found.read(4990, &mut bytes), Err(OutOfBounds { index: 5001, len: 5000 }));
     found.read(4989, &mut bytes[..11]).unwrap();
     assert_eq!(bytes, [0, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 0]);
     use std::os::unix::fs::PermissionsExt;
