@@ -83,7 +83,7 @@ impl Limit {
 pub(super) struct Bell {
     /// What one sleeps on: another number after each ring that somebody heard.
     rings: Word32,
-    /// Odd: somebody may sleep. The rest counts how often somebody said so.
+    /// A flag: somebody may sleep.
     sleepers: Word32,
     /// Members that wait for this among other things, a bit each.
     watchers: [Word64; MEMBERS / 64],
@@ -104,17 +104,13 @@ impl Bell {
 
     /// As [`Self::ring`], after one of another bell since the change: that had the fence.
     pub(super) fn ring_fenced(&self, most: u32) {
-        let sleepers = self.sleepers.get();
-        if sleepers & 1 == 0 {
-            return;
-        }
+        let Some(sleepers) = self.sleepers.raised_flag() else { return };
         self.rings.add(1);
         let woken = futex::wake_some(self.rings.futex(), most);
         self.tell_watchers();
         if woken == 0 {
-            // Last of all: should this be killed before, the sweep's ring goes the whole way again. Unless somebody has said so since: the
-            // count stays, as two rings at once must not both take back what was said between them.
-            let _ = self.sleepers.replace(sleepers, sleepers - 1);
+            // Last of all: should this be killed before, the sweep's ring goes the whole way again.
+            self.sleepers.lower_flag(sleepers);
         }
     }
 
@@ -148,10 +144,7 @@ impl Bell {
     /// Says that somebody is about to sleep; what [`Self::sleep`] needs. Then one must look once more.
     pub(super) fn announce(&self) -> u32 {
         let rings = self.rings.get();
-        let mut seen = self.sleepers.get();
-        while let Err(found) = self.sleepers.replace(seen, (seen | 1).wrapping_add(2)) {
-            seen = found;
-        }
+        self.sleepers.raise_flag();
         // ORDER(multi.bell): SeqCst fence, see `ring`.
         fence(Ordering::SeqCst);
         rings

@@ -72,6 +72,7 @@ pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() 
         if member.is(BOUND) {
             prctl::die_with_parent()?;
         }
+        // Mostly so, where it is a standby's turn at once: without a look at the clock.
         if parent_pid() == parent && member.released.get() != 0 && member.generation() == generation {
             return Ok(());
         }
@@ -180,17 +181,8 @@ fn live(place: usize, work: impl FnOnce(&mut Writer<'_>) -> Result<(), TooLarge>
     let worked = catch_unwind(AssertUnwindSafe(|| work(&mut out)));
     let (answer, len) = match &worked {
         Ok(Ok(())) => (Answer::Value, out.len()),
-        Ok(Err(too_large)) => {
-            let mut out = Writer::new(&mut bytes);
-            // There is room for that.
-            let _ = too_large.note(&mut out);
-            (Answer::TooLarge, out.len())
-        }
-        Err(_) => {
-            let mut out = Writer::new(&mut bytes);
-            write_panic(&mut out);
-            (Answer::Panicked, out.len())
-        }
+        Ok(Err(too_large)) => (Answer::TooLarge, too_large.note(&mut bytes)),
+        Err(_) => (Answer::Panicked, write_panic(&mut bytes)),
     };
     write_answer(place, &bytes[..len.min(ANSWER)]);
     member.set_answer(answer, len);
@@ -199,15 +191,17 @@ fn live(place: usize, work: impl FnOnce(&mut Writer<'_>) -> Result<(), TooLarge>
     exit_now(if worked.is_ok() { 0 } else { PANICKED })
 }
 
-/// The message, as much of it as there is room for, before it the place.
-pub(super) fn write_panic(out: &mut Writer<'_>) {
+/// The message, as much of it as there is room for, before it the place; how many bytes that took.
+pub(super) fn write_panic(place: &mut [u8]) -> usize {
     let (message, location) = last_panic();
+    let mut out = Writer::new(place);
     for (text, share) in [(location.unwrap_or_default(), 2), (message, 1)] {
         let room = out.room().saturating_sub(8) / share;
         let end = (0..=text.len().min(room)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         let len = u32::try_from(end).unwrap_or(0);
-        let _ = len.encode(out).and_then(|()| out.put(&text.as_bytes()[..end]));
+        let _ = len.encode(&mut out).and_then(|()| out.put(&text.as_bytes()[..end]));
     }
+    out.len()
 }
 
 /// What [`write_panic`] wrote.

@@ -46,6 +46,27 @@ impl ExitStatus {
             Self::Signal { signal, .. } => -signal,
         }
     }
+
+    /// As a word in shared memory, where 0 says that it is not known.
+    pub(super) fn pack(this: Option<Self>) -> u32 {
+        let (kind, number) = match this {
+            None => (0, 0),
+            Some(Self::Code(code)) => (1, code),
+            Some(Self::Signal { signal, core_dumped: false }) => (2, signal),
+            Some(Self::Signal { signal, core_dumped: true }) => (3, signal),
+        };
+        kind << 16 | (number.unsigned_abs() & 0xffff)
+    }
+
+    /// What such a word says.
+    pub(super) fn unpack(word: u32) -> Option<Self> {
+        let number = i32::try_from(word & 0xffff).unwrap_or(0);
+        match word >> 16 {
+            1 => Some(Self::Code(number)),
+            kind @ (2 | 3) => Some(Self::Signal { signal: number, core_dumped: kind == 3 }),
+            _ => None,
+        }
+    }
 }
 
 impl From<crate::sys::wait::Ended> for ExitStatus {

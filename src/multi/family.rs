@@ -158,11 +158,7 @@ pub(super) fn detach(place: usize) {
 
 /// It has ended. Whoever comes last, who detaches it or who buries it, frees its place.
 pub(super) fn vacate_if_detached(place: usize) {
-    let member = member(place);
-    if member.is(DETACHED) && member.state() == State::Ended {
-        waybill(place).settle();
-        member.free_if_detached();
-    }
+    member(place).free_if_detached(|| waybill(place).settle());
 }
 
 /// All members but the first, which is nobody.

@@ -194,11 +194,14 @@ impl Member {
         self.is_child_of(self.parent(), parent)
     }
 
-    /// Frees it if it has ended and nobody will ask how.
-    pub(super) fn free_if_detached(&self) {
+    /// Frees it, once `settle` has given back what it left, if it has ended and nobody will ask how.
+    pub(super) fn free_if_detached(&self, settle: impl FnOnce()) {
         let found = self.state.get();
-        if self.is(DETACHED) && State::of(found & STATE) == State::Ended && self.state.replace(found, 0).is_ok() {
-            self.news.ring_all();
+        if self.is(DETACHED) && State::of(found & STATE) == State::Ended {
+            settle();
+            if self.state.replace(found, 0).is_ok() {
+                self.news.ring_all();
+            }
         }
     }
 
@@ -238,23 +241,11 @@ impl Member {
     }
 
     pub(super) fn status(&self) -> Option<ExitStatus> {
-        let word = self.status.get();
-        let number = i32::try_from(word & 0xffff).unwrap_or(0);
-        match word >> 16 {
-            1 => Some(ExitStatus::Code(number)),
-            2 => Some(ExitStatus::Signal { signal: number, core_dumped: false }),
-            3 => Some(ExitStatus::Signal { signal: number, core_dumped: true }),
-            _ => None,
-        }
+        ExitStatus::unpack(self.status.get())
     }
 
     pub(super) fn set_status(&self, status: ExitStatus) {
-        let (kind, number) = match status {
-            ExitStatus::Code(code) => (1, code),
-            ExitStatus::Signal { signal, core_dumped: false } => (2, signal),
-            ExitStatus::Signal { signal, core_dumped: true } => (3, signal),
-        };
-        self.status.set(kind << 16 | (number.unsigned_abs() & 0xffff));
+        self.status.set(ExitStatus::pack(Some(status)));
     }
 
     pub(super) fn name(&self) -> String {

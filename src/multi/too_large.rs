@@ -29,9 +29,12 @@ impl TooLarge {
     /// Bytes that [`Self::note`] takes.
     pub(super) const NOTE: usize = <(u64, u64)>::SLOT;
 
-    /// Writes it, for who waited for the value, where the value should have been; there must be room for that.
-    pub(super) fn note(self, out: &mut Writer<'_>) -> Result<(), Self> {
-        (self.needed as u64, self.slot as u64).encode(out)
+    /// Writes it, for who waited for the value, where the value should have been; how many bytes it took. Where there is no room for that
+    /// either, it is not known.
+    pub(super) fn note(self, place: &mut [u8]) -> usize {
+        let mut out = Writer::new(place);
+        let _ = (self.needed as u64, self.slot as u64).encode(&mut out);
+        out.len()
     }
 
     /// What was noted.

@@ -86,4 +86,23 @@ impl Word32 {
     pub(super) fn futex(&self) -> &AtomicU32 {
         &self.0
     }
+
+    /// As a flag that counts how often it was raised: raises it.
+    pub(super) fn raise_flag(&self) {
+        let mut seen = self.get();
+        while let Err(found) = self.replace(seen, (seen | 1).wrapping_add(2)) {
+            seen = found;
+        }
+    }
+
+    /// As such a flag: its value if it is up.
+    pub(super) fn raised_flag(&self) -> Option<u32> {
+        Some(self.get()).filter(|seen| seen & 1 != 0)
+    }
+
+    /// As such a flag: takes it down unless it has been raised again since it was `seen`. The count stays: who was slow must not take back
+    /// what has been said since.
+    pub(super) fn lower_flag(&self, seen: u32) {
+        let _ = self.replace(seen, seen & !1);
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -48,18 +48,13 @@ impl Lifeline {
         set(&own, libc::F_SETOWN, own_pid())?;
         set(&own, F_SETSIG, libc::SIGKILL)?;
         fcntl(&own, FcntlArg::F_SETFL(OFlag::O_ASYNC | OFlag::O_NONBLOCK))?;
-        let nothing = File::open("/dev/null")?;
+        // In the writer's place: that is given up so, and what we hang on stays open as long as this process lives.
         // SAFETY: takes integers; the number stays that of an open descriptor, whose owner we have borrowed.
-        if unsafe { libc::dup3(nothing.as_raw_fd(), self.writer.as_raw_fd(), libc::O_CLOEXEC) } < 0 {
+        if unsafe { libc::dup3(own.as_raw_fd(), self.writer.as_raw_fd(), libc::O_CLOEXEC) } < 0 {
             return Err(io::Error::last_os_error());
         }
         // Cut before the signal was asked for.
-        if matches!(read(&own, &mut [0]), Ok(0)) {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        // As long as this process lives.
-        let _ = own.into_raw_fd();
-        Ok(())
+        if matches!(read(&own, &mut [0]), Ok(0)) { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 }
 

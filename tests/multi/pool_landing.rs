@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pinring::multi::{Message, Pool, Process, Retry, TaskError, init};
@@ -126,20 +127,25 @@ fn given_up() {
     assert!(pool.map(square, 0..MANY).unwrap().into_iter().eq((0..MANY).map(square)));
 }
 
+/// Sends a signal to a worker that the deadline may have ended meanwhile.
+fn tell(worker: Pid, signal: Signal) {
+    assert!(matches!(kill(worker, signal), Ok(()) | Err(Errno::ESRCH)));
+}
+
 fn frozen() {
     let pool = Pool::with_processes(2).unwrap();
     for round in 0..crate::repeats().min(20) {
         let pid = Pid::from_raw(pool.workers()[0].pid as i32);
         let freezer = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_micros(100 * (round % 20)));
-            kill(pid, Signal::SIGSTOP).unwrap();
+            tell(pid, Signal::SIGSTOP);
         });
         let map = pool.map_with(square, 0..MANY).deadline(Duration::from_millis(15)).collect();
         freezer.join().unwrap();
         let all = map.is_ok();
         let mut looks = 0;
         is_left_alone(|| {
-            kill(pid, Signal::SIGCONT).unwrap();
+            tell(pid, Signal::SIGCONT);
             looks += 1;
             looks < 50
         });

@@ -15,7 +15,7 @@ pub(super) struct Cell {
     pub(super) shim: Word64,
     /// Bytes of the argument.
     pub(super) len: Word32,
-    /// Bytes of the result, or that it would have needed.
+    /// Bytes of the result.
     pub(super) answer_len: Word32,
     /// How often it was begun.
     pub(super) attempts: Word32,
@@ -45,22 +45,12 @@ impl Cell {
     }
 
     pub(super) fn set_status(&self, status: Option<ExitStatus>) {
-        self.status.set(match status {
-            Some(ExitStatus::Code(code)) => 1 << 16 | (code.unsigned_abs() & 0xffff),
-            Some(ExitStatus::Signal { signal, .. }) => 2 << 16 | (signal.unsigned_abs() & 0xffff),
-            None => 0,
-        });
+        self.status.set(ExitStatus::pack(status));
     }
 
     /// How the worker ended that died with it.
     pub(super) fn status(&self) -> ExitStatus {
-        let word = self.status.get();
-        let number = i32::try_from(word & 0xffff).unwrap_or(0);
-        if word >> 16 == 2 {
-            ExitStatus::Signal { signal: number, core_dumped: false }
-        } else {
-            ExitStatus::Code(number)
-        }
+        ExitStatus::unpack(self.status.get()).unwrap_or(ExitStatus::Code(0))
     }
 }
 

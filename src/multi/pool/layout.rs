@@ -1,5 +1,4 @@
-//! The arrays of a job: its chunks, its values' states, the values, the results, and the
-//! bills of what those have on board.
+//! The arrays of a job: its chunks, its values' states, the values, the results, and the bills of what those have on board.
 
 use super::chunk::Chunk;
 use crate::multi::message::Message;

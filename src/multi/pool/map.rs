@@ -140,23 +140,15 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<
     /// Runs it to its end; if that cannot be, why, and how many values there are. If they are to be `gathered`, the results may land where
     /// they are to be. As soon as the workers are at it `meanwhile` is called.
     fn run(self, gathered: bool, meanwhile: impl FnOnce(&Run<R>)) -> Result<Run<R>, (TaskError, usize)> {
-        match self.values.size_hint() {
+        let Self { pool, values, chunk, deadline, retry, fail_fast, work } = self;
+        let map = MapBuilder { pool, values: (), chunk, deadline, retry, fail_fast, work };
+        match values.size_hint() {
             // Straight into the job, without a copy beside it.
-            (least, Some(most)) if least == most => {
-                let Self { pool, values, chunk, deadline, retry, fail_fast, work } = self;
-                MapBuilder { pool, values: (), chunk, deadline, retry, fail_fast, work }
-                    .run_values(values, least, gathered, meanwhile)
-            }
+            (least, Some(most)) if least == most => map.run_values(values, least, gathered, meanwhile),
             _ => {
-                let Self { pool, values, chunk, deadline, retry, fail_fast, work } = self;
                 let values: Vec<A> = values.collect();
                 let count = values.len();
-                MapBuilder { pool, values: (), chunk, deadline, retry, fail_fast, work }.run_values(
-                    values.into_iter(),
-                    count,
-                    gathered,
-                    meanwhile,
-                )
+                map.run_values(values.into_iter(), count, gathered, meanwhile)
             }
         }
     }
@@ -180,10 +172,9 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static> MapBuilder<'
         let refused = |error| (error, count);
         let retries = self.retry.unwrap_or(shared.retry).times();
         let again = retries > 0;
-        Job::bytes::<A, R>(count, chunk, again).ok_or(refused(TaskError::TooMany(u32::MAX as usize)))?;
-        let room = shared
-            .room_for::<A, R>((count, chunk), again)
-            .map_err(|error| refused(TaskError::NoMemory(error.to_string())))?;
+        let layout = Job::layout::<A, R>(count, chunk, again).ok_or(refused(TaskError::TooMany(u32::MAX as usize)))?;
+        let room =
+            shared.room_for::<A, R>(count, &layout).map_err(|error| refused(TaskError::NoMemory(error.to_string())))?;
         let job = Job::create::<A, R>(&room, count, chunk, again).ok_or(refused(TaskError::Cancelled))?;
         let mut run = Run {
             shared: Arc::clone(shared),

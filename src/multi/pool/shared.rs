@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::cells::{Cells, MOST, Phase, TaskId};
 use super::job::Room;
 use super::late::Late;
+use super::layout::Layout;
 use super::task::{AsyncResult, TaskError};
 use super::worker::{self, Shim};
 use super::{PoolBuilder, PoolStats, Retry, WorkerInfo};
@@ -190,11 +191,11 @@ impl Shared {
     }
 
     /// Memory for a job.
-    pub(super) fn room_for<A: Message, R: Message>(&self, items: (usize, usize), again: bool) -> std::io::Result<Room> {
+    pub(super) fn room_for<A: Message, R: Message>(&self, items: usize, layout: &Layout) -> std::io::Result<Room> {
         let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
         *late = std::mem::take(&mut *late).into_iter().filter_map(|late| late.vacate().err()).collect();
         drop(late);
-        Room::for_job::<A, R>(|| self.room.lock().unwrap_or_else(PoisonError::into_inner).take(), items, again)
+        Room::for_job::<A, R>(|| self.room.lock().unwrap_or_else(PoisonError::into_inner).take(), items, layout)
     }
 
     /// No worker is left: what was kept because of them can go. (Their tickets hold this, so this would never be dropped.)

@@ -61,17 +61,8 @@ pub(super) fn run<A: Message, R: Message, F: Fn(A) -> R + Copy>(sheet: &mut Shee
 pub(super) fn answer<R: Message>(sheet: &mut Sheet, result: std::thread::Result<R>) -> Answer {
     match result.map(|result| sheet.answer(&result)) {
         Ok(Ok(len)) => Ok(len),
-        Ok(Err(too_large)) => {
-            let mut out = Writer::new(sheet.result());
-            // There is room for that.
-            let _ = too_large.note(&mut out);
-            Err((Phase::TooLarge, out.len()))
-        }
-        Err(_) => {
-            let mut out = Writer::new(sheet.result());
-            child::write_panic(&mut out);
-            Err((Phase::Panicked, out.len()))
-        }
+        Ok(Err(too_large)) => Err((Phase::TooLarge, too_large.note(sheet.result()))),
+        Err(_) => Err((Phase::Panicked, child::write_panic(sheet.result()))),
     }
 }
 

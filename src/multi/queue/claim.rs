@@ -82,11 +82,8 @@ impl Slots {
 
     /// Takes the next value; `None`: there is none.
     pub(super) fn try_take(&self) -> Option<Claim> {
-        let returned = self.head.returned.get();
-        if returned & 1 != 0 {
-            if let Some(claim) = self.try_take_returned(returned) {
-                return Some(claim);
-            }
+        if let Some(claim) = self.head.returned.raised_flag().and_then(|seen| self.try_take_returned(seen)) {
+            return Some(claim);
         }
         // ORDER(multi.queue.hint): Relaxed; a hint, the places' words decide.
         let start = self.head.head.0.load(Ordering::Relaxed);
@@ -147,17 +144,8 @@ impl Slots {
                 }
             }
         }
-        // Unless another has come meanwhile: the count stays, as who was slow must not take back what has been said since.
-        let _ = self.head.returned.replace(seen, seen - 1);
+        self.head.returned.lower_flag(seen);
         None
-    }
-
-    /// Says that a value has been returned.
-    fn tell_returned(&self) {
-        let mut seen = self.head.returned.get();
-        while let Err(found) = self.head.returned.replace(seen, (seen | 1).wrapping_add(2)) {
-            seen = found;
-        }
     }
 
     fn take(&self, position: u64, place: &'static Place, word: u64) -> Option<Claim> {
@@ -194,7 +182,7 @@ impl Slots {
 
     /// A value has been done with.
     pub(super) fn finish(&self, claim: &Claim) {
-        if self.goods > 0 {
+        if self.goods() > 0 {
             self.waybill_of(claim.position).settle();
         }
         claim.store(State { lap: self.lap(claim) + 1, phase: Phase::Free, owner: 0 });
@@ -215,7 +203,7 @@ impl Slots {
         // ORDER(multi.queue.place): Relaxed; as in `publish`.
         claim.place.attempts.fetch_add(1, Ordering::Relaxed);
         claim.store(State { lap: self.lap(claim), phase: Phase::Returned, owner: 0 });
-        self.tell_returned();
+        self.head.returned.raise_flag();
         self.head.filled.ring(1);
     }
 
@@ -249,12 +237,12 @@ impl Slots {
             let phase = match found.phase {
                 Phase::Writing => Phase::Void,
                 // It was received, and only its place not freed.
-                Phase::Taken if self.goods > 0 && self.waybill_of(position).is_empty() => Phase::Void,
+                Phase::Taken if self.goods() > 0 && self.waybill_of(position).is_empty() => Phase::Void,
                 Phase::Taken => Phase::Returned,
                 _ => continue,
             };
             if usize::from(found.owner) == dead {
-                if self.goods > 0 && found.phase == Phase::Writing {
+                if self.goods() > 0 && found.phase == Phase::Writing {
                     self.waybill_of(position).settle();
                 }
                 // ORDER(multi.queue.place): Relaxed; the place is ours, as its owner is dead.
@@ -266,7 +254,7 @@ impl Slots {
             }
         }
         if returned {
-            self.tell_returned();
+            self.head.returned.raise_flag();
         }
         self.ring_all();
         self.discard_if_unwanted();

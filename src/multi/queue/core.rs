@@ -260,8 +260,7 @@ pub(in crate::multi) fn bereave(object: Object, dead: usize) {
 
 /// What the values there have on board.
 pub(in crate::multi) fn waybills(object: Object) -> impl Iterator<Item = Waybill> {
-    let slots = Slots::of(object);
-    slots.waybills().collect::<Vec<_>>().into_iter()
+    Slots::of(object).waybills()
 }
 
 /// The last holder of a role has gone; `pid` of who died with it, or 0.

@@ -44,7 +44,7 @@ pub(super) struct Head {
     pub(super) gone: Word32,
     /// The pid of the process whose death took the last of the producers, or of the consumers.
     pub(super) dead: [Word32; 2],
-    /// Odd: there may be values that were returned. The rest counts how often one was.
+    /// A flag: there may be values that were returned.
     pub(super) returned: Word32,
     /// Rung when a value is there.
     pub(super) filled: Bell,
@@ -89,7 +89,7 @@ pub(super) struct Slots {
     /// Bytes of a place's value.
     size: usize,
     /// Most objects that a value has on board.
-    pub(super) goods: usize,
+    goods: usize,
     block: BlockId,
     pub(super) mask: u64,
     /// Binary digits of the capacity.
@@ -155,11 +155,15 @@ impl Slots {
         self.head.capacity.get() as usize
     }
 
+    /// Bytes from the first place to that of `position`.
+    fn offset(&self, position: u64) -> usize {
+        usize::try_from(position & self.mask).unwrap_or(0) * self.stride
+    }
+
     /// First byte of the place of `position`.
     fn at(&self, position: u64) -> NonNull<u8> {
-        let index = usize::try_from(position & self.mask).unwrap_or(0);
         // SAFETY: one of the places that `of` has checked.
-        unsafe { self.first.add(index * self.stride) }
+        unsafe { self.first.add(self.offset(position)) }
     }
 
     pub(super) fn place(&self, position: u64) -> &'static Place {
@@ -193,13 +197,12 @@ impl Slots {
 
     /// What the value of that position has on board, where values may have something.
     pub(super) fn waybill_of(&self, position: u64) -> Waybill {
-        let index = usize::try_from(position & self.mask).unwrap_or(0);
-        Waybill::at(self.block, FIRST + index * self.stride + waybill_at(self.size), self.goods)
+        Waybill::at(self.block, FIRST + self.offset(position) + waybill_at(self.size), self.goods)
     }
 
     /// All bills.
-    pub(super) fn waybills(&self) -> impl Iterator<Item = Waybill> + '_ {
-        (0..=self.mask).filter(|_| self.goods > 0).map(|position| self.waybill_of(position))
+    pub(super) fn waybills(self) -> impl Iterator<Item = Waybill> {
+        (0..=self.mask).filter(move |_| self.goods > 0).map(move |position| self.waybill_of(position))
     }
 
     /// What is done at each place.

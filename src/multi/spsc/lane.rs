@@ -54,6 +54,11 @@ unsafe impl Words for Head {}
 const FIRST: usize = BODY + size_of::<Head>();
 const _: () = assert!(FIRST % 128 == 0, "places begin with a pair of lines");
 
+/// Bytes of a place for values of that size: whole words, and never none.
+const fn stride(size: usize) -> usize {
+    if size == 0 { 8 } else { size.next_multiple_of(8) }
+}
+
 /// One end's view.
 pub(super) struct Lane<T> {
     pub(super) handle: Handle,
@@ -70,8 +75,8 @@ impl<T> std::fmt::Debug for Lane<T> {
 }
 
 impl<T: Message> Lane<T> {
-    /// Bytes of a place: whole words, and never none.
-    pub(super) const STRIDE: usize = if T::SLOT == 0 { 8 } else { T::SLOT.next_multiple_of(8) };
+    /// Bytes of a place.
+    pub(super) const STRIDE: usize = stride(T::SLOT);
 
     /// The ends of a new queue: a producer's and a consumer's.
     pub(super) fn create(capacity: usize) -> io::Result<(Self, Self)> {
@@ -197,7 +202,7 @@ impl Head {
 pub(super) fn waybill_of(object: Object, position: u64) -> Waybill {
     let head: &Head = object.body();
     let (places, goods) = (u64::from(head.capacity.get()).max(1), head.goods.get() as usize);
-    let stride = (head.size.get() as usize).next_multiple_of(8).max(8);
+    let stride = stride(head.size.get() as usize);
     let index = usize::try_from(position & (places - 1)).unwrap_or(0);
     let at = FIRST + stride * head.capacity.get() as usize + index * waybill::bytes(goods);
     Waybill::at(object.block, at, goods)

@@ -19,7 +19,7 @@ use super::ticket::Ticket;
 use crate::multi::arena::Words;
 use crate::multi::error::TooLarge;
 use crate::multi::family;
-use crate::multi::message::{Message, Writer};
+use crate::multi::message::Message;
 use crate::multi::object::{BODY, Object};
 use crate::multi::waybill::{self, Waybill};
 use crate::multi::word::Word32;
@@ -79,13 +79,13 @@ pub(super) struct Job {
 unsafe impl Send for Job {}
 
 impl Job {
-    /// Bytes that it needs; `None` if they cannot be counted.
-    pub(super) fn bytes<A: Message, R: Message>(items: usize, chunk: usize, again: bool) -> Option<usize> {
+    /// The parts of a job of so many values, which may be run `again`; `None` if they cannot be counted.
+    pub(super) fn layout<A: Message, R: Message>(items: usize, chunk: usize, again: bool) -> Option<Layout> {
         u32::try_from(items).ok()?;
-        Layout::new::<A, R>(CHUNKS, items, chunk, again).map(|layout| layout.end - BODY)
+        Layout::new::<A, R>(CHUNKS, items, chunk, again)
     }
 
-    /// Makes a job in `room`, of which values may be run `again`.
+    /// Makes a job in `room`, which was made for its [layout](Self::layout).
     pub(super) fn create<A: Message, R: Message>(room: &Room, items: usize, chunk: usize, again: bool) -> Option<Self> {
         let object = room.handle.object();
         let head: &'static Head = object.body();
@@ -205,9 +205,7 @@ impl Job {
     /// As [`Self::input`].
     pub(super) unsafe fn note_size<R: Message>(&self, item: usize, too_large: TooLarge) {
         // SAFETY: by the caller's promise.
-        let mut out = Writer::new(unsafe { self.output::<R>(item) });
-        // Where there is no room for that either, it is not known.
-        let _ = too_large.note(&mut out);
+        too_large.note(unsafe { self.output::<R>(item) });
     }
 
     /// What [`Self::note_size`] wrote.

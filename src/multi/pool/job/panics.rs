@@ -3,7 +3,6 @@
 use super::{Head, Job};
 use crate::multi::child;
 use crate::multi::error::PanicInfo;
-use crate::multi::message::Writer;
 use crate::multi::object::BODY;
 
 /// How many panics are remembered with what they said.
@@ -18,9 +17,8 @@ impl Job {
         let target = self.at(BODY + size_of::<Head>() + place * PANIC);
         // SAFETY: within the block; the place was given to us alone.
         let bytes = unsafe { std::slice::from_raw_parts_mut(target.as_ptr(), PANIC) };
-        let mut out = Writer::new(bytes);
-        child::write_panic(&mut out);
-        words[1].set(u32::try_from(out.len()).unwrap_or(0));
+        let len = child::write_panic(bytes);
+        words[1].set(u32::try_from(len).unwrap_or(0));
         words[2].set(crate::sys::fork::own_pid().unsigned_abs());
         words[0].set(u32::try_from(item).unwrap_or(0));
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{CHUNKS, Head};
+use super::Head;
 use crate::multi::arena::Kind;
 use crate::multi::message::Message;
 use crate::multi::object::{BODY, Handle, Role};
@@ -33,11 +33,9 @@ impl Room {
     /// Room for a job of so many values; `old` is one that may be used again.
     pub(in crate::multi::pool) fn for_job<A: Message, R: Message>(
         old: impl FnOnce() -> Option<Self>,
-        (items, chunk): (usize, usize),
-        again: bool,
+        items: usize,
+        layout: &Layout,
     ) -> io::Result<Self> {
-        let too_many = || io::Error::from(io::ErrorKind::OutOfMemory);
-        let layout = Layout::new::<A, R>(CHUNKS, items, chunk, again).ok_or_else(too_many)?;
         let bytes = layout.end - BODY;
         if A::OBJECTS + R::OBJECTS == 0 {
             return Self::make(old(), bytes);
