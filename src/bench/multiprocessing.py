@@ -198,14 +198,25 @@ def nothing():
     pass
 
 
-def process(count, processes):
-    def work():
-        for _ in range(count):
-            p = mp.Process(target=nothing)
+def starts(context, target, count):
+    def work(times):
+        for _ in range(times):
+            p = context.Process(target=target)
             p.start()
             p.join()
+            assert p.exitcode == 0
 
-    return measure(work, count)
+    work(1)
+    return measure(lambda: work(count), count)
+
+
+def process(count, processes):
+    return starts(mp, nothing, count)
+
+
+def process_forkserver(count, processes):
+    # A function of ours it could not load, see above.
+    return starts(multiprocessing.get_context("forkserver"), int, count)
 
 
 def manager_dict(count, processes):

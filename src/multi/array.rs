@@ -189,7 +189,7 @@ impl<T: Pod> Array<T> {
             ArrayPart { handle: self.handle.another(Role::Second), start: start - len, room: part }
         });
         let parts = parts.collect();
-        let (lock, _) = guard.into_parts();
+        let (lock, ..) = guard.into_parts();
         lock.give_to_parts();
         Ok(parts)
     }

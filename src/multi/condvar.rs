@@ -129,8 +129,8 @@ impl Condvar {
     ) -> LockResult<(MutexGuard<'a, T>, bool)> {
         // While the lock is held: what is notified from its end on is for us.
         let ticket = self.waiting.enter();
-        let (lock, data) = guard.into_parts();
-        lock.release();
+        let (lock, data, poisoned) = guard.into_parts();
+        lock.release(poisoned);
         let notified = match &ticket {
             Some(ticket) => ticket.wait(limit),
             None => {

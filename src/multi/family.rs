@@ -16,6 +16,7 @@ use super::waybill::Waybill;
 use crate::prim::AtomicU32;
 use crate::prim::Ordering;
 use crate::process::{Doing, look};
+use crate::ring::Fences;
 use crate::sys::fork::{Side, exit_now, fork, has_one_thread, own_pid, thread_count};
 use crate::sys::lifeline::Lifeline;
 use crate::sys::socket::Channel;
@@ -33,6 +34,8 @@ pub(super) struct Family {
     requests: Channel,
     /// Held by all but those that must not outlive the others: they hang on it.
     lifeline: Lifeline,
+    /// Who pays for the fence between what is changed and the look at who sleeps, where one of the two is seldom.
+    pub(super) fences: Fences,
 }
 
 static FAMILY: OnceLock<Family> = OnceLock::new();
@@ -77,7 +80,8 @@ pub fn init() -> Result<(), SpawnError> {
 
 /// A family of this process alone.
 pub(super) fn found(arena: Arena, requests: Channel, lifeline: Lifeline) {
-    FAMILY.get_or_init(|| Family { arena, requests, lifeline });
+    // All others are forked from this process, and take part in what it has registered for.
+    FAMILY.get_or_init(|| Family { arena, requests, lifeline, fences: Fences::cheapest() });
     become_member(MAIN);
     let main = member(MAIN);
     main.reserve((0, member(0)), 0, "MainProcess");
@@ -258,7 +262,7 @@ pub(super) fn start(place: usize) -> Result<(), SpawnError> {
 
 /// What all members keep: the line to the launcher, the memory, and the lifeline.
 pub(super) fn descriptors() -> [RawFd; 4] {
-    let Family { arena, requests, lifeline } = get();
+    let Family { arena, requests, lifeline, .. } = get();
     let [reader, writer] = lifeline.descriptors();
     [requests.as_fd(), arena.descriptor(), reader, writer].map(|fd| fd.as_raw_fd())
 }

@@ -205,22 +205,23 @@ pub struct MutexGuard<'a, T: ?Sized> {
     data: NonNull<T>,
     /// It was taken by who panicked already; then its end is no sign of anything.
     panicked_before: bool,
+    poisoned: bool,
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     #[inline]
     pub(super) fn take(lock: &'a RawLock, data: NonNull<T>, patience: Patience) -> LockResult<Self> {
         let taken = lock.take(patience);
-        let guard = |()| Self { lock, data, panicked_before: panicking() };
+        let guard = |poisoned| Self { lock, data, panicked_before: panicking(), poisoned };
         match taken {
-            Ok(None) => Ok(guard(())),
-            other => Err(refused(other, patience, guard)),
+            Ok(None) => Ok(guard(false)),
+            other => Err(refused(other, patience, |()| guard(true))),
         }
     }
 
-    /// The lock and what it guards; it stays held.
-    pub(super) fn into_parts(self) -> (&'a RawLock, NonNull<T>) {
-        let parts = (self.lock, self.data);
+    /// The lock, what it guards, and whether it is poisoned; it stays held.
+    pub(super) fn into_parts(self) -> (&'a RawLock, NonNull<T>, bool) {
+        let parts = (self.lock, self.data, self.poisoned);
         std::mem::forget(self);
         parts
     }
@@ -228,6 +229,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Says that what is guarded is whole again: the next one gets the lock without an error.
     pub fn clear_poison(&mut self) {
         self.lock.clear_poison();
+        self.poisoned = false;
     }
 }
 
@@ -271,7 +273,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
         if panicking() && !self.panicked_before {
             self.lock.release_poisoned();
         } else {
-            self.lock.release();
+            self.lock.release(self.poisoned);
         }
     }
 }

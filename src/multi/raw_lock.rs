@@ -1,14 +1,17 @@
-//! The lock in shared memory that all others are made of: one word, which names the thread that holds it.
+//! The lock in shared memory that all others are made of: one word, which names the thread that holds it, and a flag of who sleeps.
 //!
 //! ```text
 //! bits 0 to 27   number of the thread that holds it; 0: free
 //! bit 30         POISON: whoever held it last did not come to the end
-//! bit 31         WAITERS: somebody sleeps, or is about to
 //! ```
 //!
-//! Taking a free lock is one compare-and-exchange, giving it back another: it fails only if the word says more than the number. Who has
-//! slept takes it with WAITERS set, because others may sleep still. One that is woken and killed before it takes the lock would strand
-//! those: the sweep wakes all of them.
+//! Taking a free lock is one compare-and-exchange. Giving it back is a store, as nobody but who holds it changes the word meanwhile, and a
+//! look at the flag: the fence between the two is paid for by who goes to sleep, if the kernel can do that ([`Fences`]).
+//!
+//! Who gives the lock back takes the flag down and wakes one. That one raises it again, because others may sleep still: when it has taken
+//! the lock, or before it gives up. If it is killed before, those would be stranded: the sweep wakes all of them.
+//!
+//! [`Fences`]: crate::ring::Fences
 
 use std::time::Duration;
 
@@ -21,7 +24,6 @@ use super::word::{Word32, Word64};
 use crate::prim::{Ordering, spin_loop};
 use crate::sys::futex;
 
-const WAITERS: u32 = 1 << 31;
 const POISON: u32 = 1 << 30;
 const OWNER: u32 = (1 << 28) - 1;
 
@@ -73,6 +75,9 @@ pub(super) struct RawLock {
     depth: Word32,
     /// Who left it poisoned.
     death: Word64,
+    /// A flag: somebody sleeps, or is about to. It is also what they sleep on.
+    sleepers: Word32,
+    reserved: Word32,
 }
 
 // SAFETY: words only.
@@ -97,13 +102,12 @@ impl RawLock {
 
     #[cold]
     fn take_slowly(&self, me: u32, mut found: u32, patience: Patience) -> Result<Option<Death>, Refusal> {
-        let mut looks = 0;
-        let mut slept = 0;
+        let (mut looks, mut slept) = (0, false);
         loop {
             let owner = found & OWNER;
             if owner == 0 {
-                match self.word.replace(found, found | me | slept) {
-                    Ok(()) => return Ok(self.death()),
+                match self.word.replace(found, found | me) {
+                    Ok(()) => break,
                     Err(other) => found = other,
                 }
                 continue;
@@ -112,41 +116,35 @@ impl RawLock {
                 return Err(Refusal::Mine);
             }
             let Patience::Until(limit) = patience else { return Err(Refusal::Busy) };
-            if looks < LOOKS && found & WAITERS == 0 {
+            if looks < LOOKS && self.sleepers.raised_flag().is_none() {
                 (0..1 << looks).for_each(|_| spin_loop());
                 looks += 1;
                 found = self.word.get();
                 continue;
             }
             // Before the time is looked at: who gives up may have been woken for nothing, in the place of one who sleeps still.
-            if found & WAITERS == 0 {
-                if let Err(other) = self.word.replace(found, found | WAITERS) {
-                    found = other;
-                    continue;
-                }
-            }
-            let left = limit.left().ok_or(Refusal::Busy)?;
-            // An error (there is none for a mapped word) is an early return.
-            let _ = futex::wait(self.word.futex(), found | WAITERS, left);
-            (slept, looks) = (WAITERS, 0);
+            let announced = self.sleepers.raise_flag();
+            family::get().fences.before_sleep();
             found = self.word.get();
+            if found & OWNER != 0 {
+                let left = limit.left().ok_or(Refusal::Busy)?;
+                // An error (there is none for a mapped word) is an early return.
+                let _ = futex::wait(self.sleepers.futex(), announced, left);
+                (slept, looks) = (true, 0);
+                found = self.word.get();
+            }
         }
+        if slept {
+            self.sleepers.raise_flag();
+        }
+        Ok(self.death())
     }
 
-    /// Gives it back; by who holds it.
+    /// Gives it back; by who holds it, and knows whether it is poisoned: the word is not read, as that would have to wait for the
+    /// compare-and-exchange that took it (measured: a third of the pair's time).
     #[inline]
-    pub(super) fn release(&self) {
-        let me = thread::number();
-        // ORDER(multi.lock): Release, see `take`.
-        if self.word.futex().compare_exchange(me, 0, Ordering::Release, Ordering::Relaxed).is_err() {
-            self.release_slowly();
-        }
-    }
-
-    #[cold]
-    fn release_slowly(&self) {
-        // Nobody but who holds it changes this bit.
-        self.put_down(self.word.get() & POISON);
+    pub(super) fn release(&self, poisoned: bool) {
+        self.put_down(if poisoned { POISON } else { 0 });
     }
 
     /// Gives it back poisoned, because this thread panics.
@@ -156,10 +154,22 @@ impl RawLock {
         self.put_down(POISON);
     }
 
+    #[inline]
     fn put_down(&self, poison: u32) {
-        if self.word.swap(poison) & WAITERS != 0 {
-            futex::wake_some(self.word.futex(), 1);
+        // ORDER(multi.lock): Release, see `take`.
+        self.word.futex().store(poison, Ordering::Release);
+        family::get().fences.published();
+        // ORDER(multi.lock): Relaxed; the fence was just now, or is the sleeper's.
+        if self.sleepers.futex().load(Ordering::Relaxed) & 1 != 0 {
+            self.wake(1);
         }
+    }
+
+    /// Wakes some of those who sleep; who was about to looks again.
+    #[cold]
+    fn wake(&self, most: u32) {
+        self.sleepers.exclude(1);
+        futex::wake_some(self.sleepers.futex(), most);
     }
 
     /// What is guarded is whole again; by who holds it.
@@ -233,7 +243,7 @@ impl RawLock {
             self.change(|word| Some(word | POISON));
         }
         if depth == 0 {
-            self.release();
+            self.release(self.word.get() & POISON != 0);
         }
     }
 
@@ -250,7 +260,7 @@ impl RawLock {
     pub(super) fn free_from_parts(&self, are_gone: impl FnOnce() -> bool) {
         let held = self.word.get() & OWNER;
         if is_of_parts(held) && are_gone() && self.change(|word| (word & OWNER == held).then_some(word & POISON)) {
-            futex::wake(self.word.futex());
+            self.wake(u32::MAX);
         }
     }
 
@@ -267,6 +277,6 @@ impl RawLock {
             let is_its = thread::place_of(word & OWNER) == dead;
             is_its.then(|| self.set_death(by)).map(|()| POISON)
         });
-        futex::wake(self.word.futex());
+        self.wake(u32::MAX);
     }
 }

@@ -65,7 +65,7 @@ struct Held(&'static RawLock);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.release();
+        self.0.release(false);
     }
 }
 

@@ -87,11 +87,15 @@ impl Word32 {
         &self.0
     }
 
-    /// As a flag that counts how often it was raised: raises it.
-    pub(super) fn raise_flag(&self) {
+    /// As a flag that counts how often it was raised: raises it; what it is then.
+    pub(super) fn raise_flag(&self) -> u32 {
         let mut seen = self.get();
-        while let Err(found) = self.replace(seen, (seen | 1).wrapping_add(2)) {
-            seen = found;
+        loop {
+            let raised = (seen | 1).wrapping_add(2);
+            match self.replace(seen, raised) {
+                Ok(()) => return raised,
+                Err(found) => seen = found,
+            }
         }
     }
 

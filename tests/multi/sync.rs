@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a52_a_lock_is_anothers_until_given_back", a52),
     ("a52_a_lock_knows_its_own_thread", a52_deadlock),
     ("a52_threads_and_processes_exclude_each_other", a52_exclusion),
+    ("who_goes_to_sleep_while_a_lock_is_given_back_is_woken", given_back),
     ("a53_a_reentrant_lock_is_free_after_as_many_releases", a53),
     ("a54_a_semaphore_counts", a54),
     ("a55_a_bounded_semaphore_refuses_too_many", a55),
@@ -43,17 +44,19 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 
 fn a52() {
     let lock = Lock::new().unwrap();
-    let theirs = lock.clone();
+    let timed_out = Event::new().unwrap();
+    let (theirs, over) = (lock.clone(), timed_out.clone());
     let held = lock.acquire().unwrap();
     let child = Process::spawn(move || {
         assert!(matches!(theirs.try_acquire(), Err(LockError::WouldBlock)));
         let start = Instant::now();
         assert!(matches!(theirs.acquire_timeout(100 * MS), Err(LockError::Timeout)));
-        let took = start.elapsed();
-        assert!((100 * MS..200 * MS).contains(&took), "{took:?}");
+        // Before the parent gives it back.
+        assert!(start.elapsed() >= 100 * MS && theirs.is_locked());
+        over.set();
         drop(theirs.acquire().unwrap());
     });
-    sleep(200 * MS);
+    timed_out.wait();
     drop(held);
     child.unwrap().join().unwrap();
     assert!(lock.try_acquire().is_ok());
@@ -66,6 +69,41 @@ fn a52_deadlock() {
     assert!(matches!(mutex.try_lock(), Err(LockError::WouldDeadlock)));
     drop(held);
     assert_eq!(*mutex.lock().unwrap(), 1);
+}
+
+/// The one gives the lock back at about the time when the other has looked often enough and goes to sleep; then nobody else comes who
+/// could wake it. What it wrote before is still on its way then, and so is what it writes to the lock, long after its look at who sleeps.
+fn given_back() {
+    let (lock, turn, done) = (Lock::new().unwrap(), Value::new(0u64).unwrap(), Value::new(0u64).unwrap());
+    let rounds = crate::repeats() * 200;
+    let until = |value: &Value<u64>, round| {
+        while value.get() != round {
+            std::thread::yield_now();
+        }
+    };
+    let (theirs, their_turn, theirs_done) = (lock.clone(), turn.clone(), done.clone());
+    let child = Process::spawn(move || {
+        for round in 1..=rounds {
+            until(&their_turn, round);
+            drop(theirs.acquire().unwrap());
+            theirs_done.set(round);
+        }
+    });
+    let mut written = vec![1u64; 1 << 22];
+    for round in 1..=rounds {
+        let held = lock.acquire().unwrap();
+        turn.set(round);
+        let start = Instant::now();
+        let time = Duration::from_nanos(round * 7919 % 20_000);
+        while start.elapsed() < time {
+            std::hint::spin_loop();
+        }
+        let places = (0..40).map(|n| (round * 40 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 42);
+        places.for_each(|place| written[place as usize] = round);
+        drop(held);
+        until(&done, round);
+    }
+    child.unwrap().join().unwrap();
 }
 
 fn a52_exclusion() {
@@ -163,8 +201,7 @@ fn a56() {
     let start = Instant::now();
     assert!(semaphore.acquire_timeout(Duration::ZERO).is_none());
     assert!(semaphore.acquire_timeout(500 * MS).is_none());
-    let took = start.elapsed();
-    assert!((500 * MS..700 * MS).contains(&took), "{took:?}");
+    assert!(start.elapsed() >= 500 * MS);
     let theirs = semaphore.clone();
     let child = Process::spawn(move || {
         sleep(50 * MS);

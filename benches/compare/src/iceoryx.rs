@@ -51,7 +51,7 @@ fn send(port: &Port<Publisher>, number: u64) {
 fn receive(port: &Port<Subscriber>, number: u64) {
     insist(|| {
         port.1.receive().expect("a whole service").is_some_and(|sample| {
-            check(&*sample, number);
+            check(&sample, number);
             true
         })
     });
@@ -78,7 +78,7 @@ pub fn one(count: u64) -> f64 {
             insist(|| {
                 port.1.receive().expect("a whole service").is_some_and(|sample| {
                     seen = sample[0];
-                    check(&*sample, seen);
+                    check(&sample, seen);
                     true
                 })
             });

@@ -14,6 +14,7 @@ mod pinring;
 mod rivals;
 mod scaling;
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use ::pinring::ring::Wait;
@@ -233,6 +234,29 @@ struct Arguments {
     json: bool,
 }
 
+/// Runs each case of which `only` is a part, once a round; who looks on sees how far it is.
+fn measure(mut cases: Vec<Case>, rounds: usize, only: &str) -> Results {
+    cases.retain(|case| case.figures.iter().any(|figure| format!("{figure}: {}", case.name).contains(only)));
+    // First in order, so that the tables are, too.
+    let mut results = Results(Vec::new());
+    let looks_on = std::io::stderr().is_terminal();
+    for round in 0..rounds {
+        for (index, case) in cases.iter().enumerate() {
+            if looks_on {
+                eprint!("\rround {}/{rounds}, case {}/{}: {:<60}", round + 1, index + 1, cases.len(), case.name);
+            }
+            for (figure, sample) in case.figures.iter().zip((case.run)()) {
+                results.add(figure, case.name, sample);
+            }
+        }
+        cases.shuffle(&mut rand::rng());
+    }
+    if looks_on {
+        eprintln!("\r{:<100}", "");
+    }
+    results
+}
+
 #[derive(Subcommand)]
 enum What {
     /// Processes, queues, pools and locks of `pinring::multi`, beside Rust's and beside CPython's
@@ -260,20 +284,7 @@ fn main() -> std::process::ExitCode {
         Some(What::Multi) => return multi::run(rounds, &only, json),
         None => {}
     }
-    let wanted = |case: &Case| case.figures.iter().any(|figure| format!("{figure}: {}", case.name).contains(&only));
-    let mut cases: Vec<Case> = streams().into_iter().chain(trips()).filter(wanted).collect();
-    // First in order, so that the tables are, too.
-    let mut results = Results(Vec::new());
-    for round in 0..rounds {
-        for (index, case) in cases.iter().enumerate() {
-            eprint!("\rround {}/{rounds}, case {}/{}: {:<60}", round + 1, index + 1, cases.len(), case.name);
-            for (figure, sample) in case.figures.iter().zip((case.run)()) {
-                results.add(figure, case.name, sample);
-            }
-        }
-        cases.shuffle(&mut rand::rng());
-    }
-    eprintln!("\r{:<100}", "");
+    let results = measure(streams().into_iter().chain(trips()).collect(), rounds, &only);
     if json {
         print_json(&results);
         return std::process::ExitCode::SUCCESS;

@@ -153,7 +153,7 @@ pub fn disruptor_trip<const W: usize>(count: u64) -> [f64; 2] {
         receive: move |number| {
             insist(|| {
                 their_poller.poll().is_ok_and(|mut events| {
-                    (&mut events).into_iter().for_each(|event| check(event, number));
+                    events.for_each(|event| check(event, number));
                     true
                 })
             })
@@ -164,7 +164,7 @@ pub fn disruptor_trip<const W: usize>(count: u64) -> [f64; 2] {
         receive: move |number| {
             insist(|| {
                 poller.poll().is_ok_and(|mut events| {
-                    (&mut events).into_iter().for_each(|event| check(event, number));
+                    events.for_each(|event| check(event, number));
                     true
                 })
             })

@@ -10,10 +10,9 @@ mod processes;
 mod python;
 
 pub use processes::Start;
-use rand::seq::SliceRandom;
 
 use crate::goals::{self, Bound, Goal};
-use crate::{Case, IntoSamples, Results};
+use crate::{Case, IntoSamples, measure};
 
 const QUEUE: &str = "queue, 64 B, 1 -> 1, ns an item";
 const FAN_IN: &str = "queue, 64 B, 4 -> 1, ns an item";
@@ -47,6 +46,7 @@ const GOALS: &[Goal] = &[
     (LOCK, "pinring", Bound::AtMost(1.0), &["parking_lot"]),
     (LOCK_2, "pinring", Bound::AtMost(1.3), &["parking_lot"]),
     (PROCESS, "pinring spawn", Bound::Faster(20.0), &["CPython Process"]),
+    (PROCESS, "pinring spawn_fn", Bound::Faster(20.0), &["CPython Process, forkserver"]),
     (MANAGER, "pinring", Bound::Faster(5.0), &["CPython Manager"]),
     (IDLE, "pinring", Bound::Under(0.1), &[]),
 ];
@@ -121,6 +121,7 @@ fn cases() -> Vec<Case> {
             "pinring spawn_fn": processes::small_program(Start::SpawnFn, 200),
             "limit: fork, exit, wait": processes::small_program(Start::Fork, 200),
             "CPython Process": python::each("process", 50),
+            "CPython Process, forkserver": python::each("process_forkserver", 20),
         }
         &[MANAGER] => {
             "pinring": processes::manager(10_000),
@@ -135,19 +136,7 @@ fn cases() -> Vec<Case> {
 /// Runs all cases, prints them and the goals; 1: a goal was missed.
 pub fn run(rounds: usize, only: &str, json: bool) -> std::process::ExitCode {
     pinring::multi::init().expect("a family");
-    let wanted = |case: &Case| case.figures.iter().any(|figure| format!("{figure}: {}", case.name).contains(only));
-    let mut cases: Vec<Case> = cases().into_iter().filter(wanted).collect();
-    let mut results = Results(Vec::new());
-    for round in 0..rounds {
-        for (index, case) in cases.iter().enumerate() {
-            eprint!("\rround {}/{rounds}, case {}/{}: {:<60}", round + 1, index + 1, cases.len(), case.name);
-            for (figure, sample) in case.figures.iter().zip((case.run)()) {
-                results.add(figure, case.name, sample);
-            }
-        }
-        cases.shuffle(&mut rand::rng());
-    }
-    eprintln!("\r{:<100}", "");
+    let results = measure(cases(), rounds, only);
     if json {
         crate::print_json(&results);
         return std::process::ExitCode::SUCCESS;
