@@ -398,3 +398,19 @@ pub enum BarrierError {
     #[error("the action of the barrier panicked")]
     ActionPanicked,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_in_a_word_what_it_was() {
+        let codes = (0..256).map(ExitStatus::Code);
+        let signals =
+            (1..65).flat_map(|signal| [false, true].map(|core_dumped| ExitStatus::Signal { signal, core_dumped }));
+        for status in codes.chain(signals).map(Some).chain([None]) {
+            assert_eq!(ExitStatus::unpack(ExitStatus::pack(status)), status);
+        }
+        assert_eq!(ExitStatus::pack(None), 0);
+    }
+}

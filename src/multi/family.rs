@@ -34,7 +34,7 @@ pub(super) struct Family {
     requests: Channel,
     /// Held by all but those that must not outlive the others: they hang on it.
     lifeline: Lifeline,
-    /// Who pays for the fence between what is changed and the look at who sleeps, where one of the two is seldom.
+    /// Who pays for the fence between a change and the look at who sleeps, where changes are many and sleeps are few.
     pub(super) fences: Fences,
 }
 

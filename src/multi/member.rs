@@ -197,11 +197,11 @@ impl Member {
     /// Frees it, once `settle` has given back what it left, if it has ended and nobody will ask how.
     pub(super) fn free_if_detached(&self, settle: impl FnOnce()) {
         let found = self.state.get();
-        if self.is(DETACHED) && State::of(found & STATE) == State::Ended {
+        let ours = found & !STATE | State::Reserved as u32;
+        // One of two at a time: once it is free another may have the place, and settle what is its own.
+        if self.is(DETACHED) && State::of(found & STATE) == State::Ended && self.state.replace(found, ours).is_ok() {
             settle();
-            if self.state.replace(found, 0).is_ok() {
-                self.news.ring_all();
-            }
+            self.set_state(State::Free);
         }
     }
 

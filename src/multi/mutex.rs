@@ -205,6 +205,7 @@ pub struct MutexGuard<'a, T: ?Sized> {
     data: NonNull<T>,
     /// It was taken by who panicked already; then its end is no sign of anything.
     panicked_before: bool,
+    /// Whether the lock's word says so: its end writes that word anew.
     poisoned: bool,
 }
 

@@ -1,15 +1,16 @@
 //! The lock in shared memory that all others are made of: one word, which names the thread that holds it, and a flag of who sleeps.
 //!
 //! ```text
-//! bits 0 to 27   number of the thread that holds it; 0: free
+//! bits 0 to 27   number of the thread that holds it, or, of a place that is nobody's, of the parts of what it guards; 0: free
 //! bit 30         POISON: whoever held it last did not come to the end
 //! ```
 //!
-//! Taking a free lock is one compare-and-exchange. Giving it back is a store, as nobody but who holds it changes the word meanwhile, and a
-//! look at the flag: the fence between the two is paid for by who goes to sleep, if the kernel can do that ([`Fences`]).
+//! Taking a free lock is one compare-and-exchange. Giving it back is a store, as nobody but the thread that holds it changes the word
+//! meanwhile, and a look at the flag: the fence between the two is paid for by who goes to sleep, if the kernel can do that ([`Fences`]).
+//! (What parts hold is given back by a compare-and-exchange: several may be at it.)
 //!
 //! Who gives the lock back takes the flag down and wakes one. That one raises it again, because others may sleep still: when it has taken
-//! the lock, or before it gives up. If it is killed before, those would be stranded: the sweep wakes all of them.
+//! the lock, when it sleeps again, or before it gives up. If it is killed before, those would be stranded: the sweep wakes all of them.
 //!
 //! [`Fences`]: crate::ring::Fences
 
@@ -75,7 +76,8 @@ pub(super) struct RawLock {
     depth: Word32,
     /// Who left it poisoned.
     death: Word64,
-    /// A flag: somebody sleeps, or is about to. It is also what they sleep on.
+    /// A flag: somebody sleeps, or is about to. It is also what they sleep on, and so counts how often it was raised: who has looked while
+    /// it was up the last time does not sleep.
     sleepers: Word32,
     reserved: Word32,
 }
@@ -122,8 +124,13 @@ impl RawLock {
                 found = self.word.get();
                 continue;
             }
-            // Before the time is looked at: who gives up may have been woken for nothing, in the place of one who sleeps still.
-            let announced = self.sleepers.raise_flag();
+            if !slept && limit.is_over() {
+                return Err(Refusal::Busy);
+            }
+            // Before the time is looked at: who has slept may have been woken in the place of one who sleeps still. Others' flag is left
+            // alone: they would not sleep, but raise it again, and each of us keep the other awake.
+            let announced = self.sleepers.keep_flag_up();
+            // ORDER(multi.lock.sleepers): SeqCst fence between what we said and our look; with `put_down`.
             family::get().fences.before_sleep();
             found = self.word.get();
             if found & OWNER != 0 {
@@ -135,13 +142,13 @@ impl RawLock {
             }
         }
         if slept {
-            self.sleepers.raise_flag();
+            self.sleepers.keep_flag_up();
         }
         Ok(self.death())
     }
 
     /// Gives it back; by who holds it, and knows whether it is poisoned: the word is not read, as that would have to wait for the
-    /// compare-and-exchange that took it (measured: a third of the pair's time).
+    /// compare-and-exchange that took it (measured: two fifths of the pair's time).
     #[inline]
     pub(super) fn release(&self, poisoned: bool) {
         self.put_down(if poisoned { POISON } else { 0 });
@@ -158,8 +165,9 @@ impl RawLock {
     fn put_down(&self, poison: u32) {
         // ORDER(multi.lock): Release, see `take`.
         self.word.futex().store(poison, Ordering::Release);
+        // ORDER(multi.lock.sleepers): SeqCst fence between the store and our look, or the sleeper's; with `take_slowly`.
         family::get().fences.published();
-        // ORDER(multi.lock): Relaxed; the fence was just now, or is the sleeper's.
+        // ORDER(multi.lock.sleepers): Relaxed; by that fence.
         if self.sleepers.futex().load(Ordering::Relaxed) & 1 != 0 {
             self.wake(1);
         }

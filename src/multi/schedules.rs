@@ -25,11 +25,11 @@ fn held<'a>(lock: LockResult<MutexGuard<'a, u64>>) -> MutexGuard<'a, u64> {
 
 #[test]
 fn a_lock_is_held_by_one() {
-    for mortal in [false, true] {
-        explore(if mortal { 1 } else { 3 }, |threads| {
+    for (lockers, mortal, preemptions) in [(2, false, 3), (2, true, 1), (3, false, 1), (3, true, 1)] {
+        explore(preemptions, |threads| {
             let mutex = Arc::new(Mutex::new(0u64).unwrap());
             let added = Arc::new(StdMutex::new(0));
-            for number in 0..2 {
+            for number in 0..lockers {
                 let (mutex, added) = (Arc::clone(&mutex), Arc::clone(&added));
                 threads.thread(move || {
                     alone::be(number);

@@ -146,10 +146,8 @@ impl<T: Pod> Value<T> {
 
     fn hold(&self) -> Result<Held, Refusal> {
         let lock = &self.head.guarded.lock;
-        if lock.take(Patience::FOR_EVER)?.is_some() {
-            // Who died in an update had not changed anything yet.
-            lock.clear_poison();
-        }
+        // Poisoned or not: who died in an update had not changed anything yet.
+        lock.take(Patience::FOR_EVER)?;
         Ok(Held(lock))
     }
 

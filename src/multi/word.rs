@@ -87,16 +87,25 @@ impl Word32 {
         &self.0
     }
 
-    /// As a flag that counts how often it was raised: raises it; what it is then.
-    pub(super) fn raise_flag(&self) -> u32 {
+    /// As a flag that counts how often it was raised: raises it, also if it is up.
+    pub(super) fn raise_flag(&self) {
         let mut seen = self.get();
-        loop {
+        while let Err(found) = self.replace(seen, (seen | 1).wrapping_add(2)) {
+            seen = found;
+        }
+    }
+
+    /// As such a flag: raises it unless it is up; what it is then.
+    pub(super) fn keep_flag_up(&self) -> u32 {
+        let mut seen = self.get();
+        while seen & 1 == 0 {
             let raised = (seen | 1).wrapping_add(2);
             match self.replace(seen, raised) {
                 Ok(()) => return raised,
                 Err(found) => seen = found,
             }
         }
+        seen
     }
 
     /// As such a flag: its value if it is up.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SigHandler, Signal, signal};
 use pinring::multi::{
     ExitStatus, JoinError, Process, Serde, SpawnError, active_children, at_exit, current_process, exit, init,
     parent_process,
@@ -97,13 +98,18 @@ fn a05() {
 }
 
 fn a06() {
+    // Of a shell's background job it is ignored, and of its children.
+    // SAFETY: no function is named.
+    unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.unwrap();
     let ways: [(fn(&Process) -> std::io::Result<()>, i32); 3] =
         [(Process::terminate, -15), (Process::kill, -9), (Process::interrupt, -2)];
     for (end, code) in ways {
         let child = Process::spawn(|| sleep(Duration::from_secs(100))).unwrap();
         sleep(20 * MS);
         end(&child).unwrap();
-        sleep(50 * MS);
+        while child.is_alive() {
+            sleep(MS);
+        }
         assert_eq!(child.exitcode(), Some(code));
         assert_eq!(child.join(), Err(JoinError::Exited(ExitStatus::Signal { signal: -code, core_dumped: false })));
     }

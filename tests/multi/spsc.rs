@@ -322,7 +322,7 @@ fn cannot() {
 }
 
 /// The time on a processor that this process has had, all of its threads together.
-fn processor_time() -> Duration {
+pub(crate) fn processor_time() -> Duration {
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap();
     Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
 }

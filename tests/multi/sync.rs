@@ -8,12 +8,14 @@ use pinring::multi::{
 };
 
 use crate::Case;
+use crate::spsc::processor_time;
 
 pub(crate) const CASES: &[Case] = &[
     ("a52_a_lock_is_anothers_until_given_back", a52),
     ("a52_a_lock_knows_its_own_thread", a52_deadlock),
     ("a52_threads_and_processes_exclude_each_other", a52_exclusion),
     ("who_goes_to_sleep_while_a_lock_is_given_back_is_woken", given_back),
+    ("those_who_wait_for_a_lock_sleep", asleep),
     ("a53_a_reentrant_lock_is_free_after_as_many_releases", a53),
     ("a54_a_semaphore_counts", a54),
     ("a55_a_bounded_semaphore_refuses_too_many", a55),
@@ -104,6 +106,25 @@ fn given_back() {
         until(&done, round);
     }
     child.unwrap().join().unwrap();
+}
+
+/// Several at once, who must not keep each other awake.
+fn asleep() {
+    let lock = Lock::new().unwrap();
+    let held = lock.acquire().unwrap();
+    let wait = |lock: Lock| {
+        let before = processor_time();
+        drop(lock.acquire().unwrap());
+        processor_time().checked_sub(before).unwrap().as_micros() as u64
+    };
+    let waiting: Vec<Process<u64>> =
+        [(); 4].map(|()| lock.clone()).map(|lock| Process::spawn(move || wait(lock)).unwrap()).into();
+    sleep(500 * MS);
+    drop(held);
+    for child in waiting {
+        let busy = child.join().unwrap();
+        assert!(busy < 50_000, "{busy} us of half a second");
+    }
 }
 
 fn a52_exclusion() {

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use crate::multi::arena::{Kind, Words};
 use crate::multi::bell::Bell;
+use crate::multi::family;
 use crate::multi::message::{Message, receive};
 use crate::multi::object::{BODY, Handle, Object, Role, is_bequeathing};
 use crate::multi::queue::{Shutdown, cannot_be_made, measures};
@@ -32,8 +33,6 @@ pub(super) struct Head {
     size: Word32,
     /// Most objects that a value has on board. The bills of what they have follow the places.
     goods: Word32,
-    /// 1: who goes to sleep has the fence executed for both.
-    asymmetric: Word32,
     /// Who has gone for good, and whether it was shut down.
     state: Word32,
     /// The pid of the process whose death took the producer, or the consumer.
@@ -84,7 +83,6 @@ impl<T: Message> Lane<T> {
         let goods = u32::try_from(T::OBJECTS).map_err(|_| cannot_be_made(capacity))?;
         let each = Self::STRIDE + waybill::bytes(T::OBJECTS);
         let bytes = each.checked_mul(places as usize).and_then(|bytes| bytes.checked_add(FIRST - BODY));
-        let fences = Fences::cheapest();
         // Held as both from the beginning: never shall the sweep see it without one.
         let bytes = bytes.ok_or_else(|| cannot_be_made(capacity))?;
         let handle = Handle::create(Kind::Spsc, bytes, PRODUCER, |object| {
@@ -93,31 +91,24 @@ impl<T: Message> Lane<T> {
             head.capacity.set(places);
             head.size.set(size);
             head.goods.set(goods);
-            head.asymmetric.set(u32::from(fences == Fences::Sleeper));
         })?;
         let consumer = Handle::assume(handle.object(), CONSUMER);
-        Ok((Self::view(handle, fences), Self::view(consumer, fences)))
+        Ok((Self::view(handle), Self::view(consumer)))
     }
 
     /// An end of a queue for values of this size, by its handle.
     pub(super) fn adopt(handle: Handle) -> Option<Self> {
         let head: &Head = handle.object().body();
-        // Ours must be registered before the other end relies on it.
-        let fences = match (head.asymmetric.get(), Fences::cheapest()) {
-            (0, _) => Fences::Both,
-            (_, Fences::Sleeper) => Fences::Sleeper,
-            (_, Fences::Both) => return None,
-        };
         let is_of_this_type = (head.size.get() as usize, head.goods.get() as usize) == (T::SLOT, T::OBJECTS);
-        is_of_this_type.then(|| Self::view(handle, fences))
+        is_of_this_type.then(|| Self::view(handle))
     }
 
-    fn view(handle: Handle, fences: Fences) -> Self {
+    fn view(handle: Handle) -> Self {
         let object = handle.object();
         let head: &'static Head = object.body();
         let places = head.capacity.get() as usize;
         let slots = Slots::over(object.words(FIRST, places * (Self::STRIDE / 8)), Self::STRIDE);
-        Self { handle, head, slots, fences, value: PhantomData }
+        Self { handle, head, slots, fences: family::get().fences, value: PhantomData }
     }
 
     pub(super) fn capacity(&self) -> u64 {

@@ -3,6 +3,7 @@
 //! Every case once a round, in random order; medians.
 
 mod asleep;
+mod bare_map;
 mod channels;
 mod locks;
 mod pools;
@@ -89,6 +90,7 @@ fn cases() -> Vec<Case> {
             "pinring": pools::ours(NUMBERS, 0),
             "rayon": pools::rayon(NUMBERS, 0),
             "a loop": pools::serial(NUMBERS),
+            "limit: two bare processes": pools::bare(NUMBERS),
             "CPython Pool": python::each("pool_map_default", NUMBERS as u64),
         }
         &[MAP_1] => {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use pinring::multi::{Pool, Process};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
+use super::bare_map::BareMap;
 use crate::harness::unpin;
 
 const PROCESSES: usize = 2;
@@ -53,6 +54,13 @@ pub fn rayon(count: i64, chunk: usize) -> f64 {
         })
     });
     child.expect("a process").join().expect("its time")
+}
+
+/// What no map by processes can be faster than whose results are a `Vec` of the caller's.
+pub fn bare(count: i64) -> f64 {
+    unpin();
+    let map = BareMap::new(count as usize);
+    timed(count, || map.run(0..count))
 }
 
 pub fn serial(count: i64) -> f64 {
