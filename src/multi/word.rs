@@ -90,7 +90,7 @@ impl Word32 {
     /// As a flag that counts how often it was raised: raises it, also if it is up.
     pub(super) fn raise_flag(&self) {
         let mut seen = self.get();
-        while let Err(found) = self.replace(seen, (seen | 1).wrapping_add(2)) {
+        while let Err(found) = self.replace(seen, raised(seen)) {
             seen = found;
         }
     }
@@ -99,9 +99,8 @@ impl Word32 {
     pub(super) fn keep_flag_up(&self) -> u32 {
         let mut seen = self.get();
         while seen & 1 == 0 {
-            let raised = (seen | 1).wrapping_add(2);
-            match self.replace(seen, raised) {
-                Ok(()) => return raised,
+            match self.replace(seen, raised(seen)) {
+                Ok(()) => return raised(seen),
                 Err(found) => seen = found,
             }
         }
@@ -118,4 +117,9 @@ impl Word32 {
     pub(super) fn lower_flag(&self, seen: u32) {
         let _ = self.replace(seen, seen & !1);
     }
+}
+
+/// A flag that is up, another than `seen`: bit 0, and above it how often it was raised.
+fn raised(seen: u32) -> u32 {
+    (seen | 1).wrapping_add(2)
 }
