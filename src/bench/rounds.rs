@@ -49,8 +49,7 @@ pub fn measure(settings: &Settings, mut progress: impl FnMut(Progress)) -> Resul
     // Before we make load ourselves.
     let machine = Machine::look();
     let rounds = if settings.quick { QUICK_ROUNDS } else { ROUNDS };
-    let has = |row: &Row, part: &String| row.key.contains(part) || row.name.contains(part);
-    let wanted = |row: &&Row| settings.only.is_empty() || settings.only.iter().any(|part| has(row, part));
+    let wanted = |row: &&Row| settings.only.is_empty() || settings.only.iter().any(|part| row.has(part));
     let mut rows: Vec<Measured> = ROWS.iter().filter(wanted).map(Measured::new).collect();
     for round in 1..=rounds {
         for measured in &mut rows {

@@ -24,6 +24,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether `part` is in its key or its name, in large letters or small.
+    pub fn has(&self, part: &str) -> bool {
+        [self.key, self.name].iter().any(|name| name.to_lowercase().contains(&part.to_lowercase()))
+    }
+
     /// How often in a sample, here and in Python; `quick` makes do with a tenth of what is not one piece of work.
     pub(super) fn counts(&self, quick: bool) -> (u64, u64) {
         let less = |count: u64| if quick { count.div_ceil(10) } else { count };

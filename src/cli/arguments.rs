@@ -322,7 +322,7 @@ pub(super) struct MultiArguments {
     #[arg(long)]
     pub(super) no_python: bool,
     /// Only what has TEXT in its name; may be said several times
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = super::bench::part_of_a_name)]
     pub(super) only: Vec<String>,
 }
 

@@ -6,13 +6,22 @@ use std::io::IsTerminal;
 use super::arguments::{BenchArguments, BenchWhat, MultiArguments};
 use super::columns::columns;
 use super::{exit, show};
-use crate::bench::{Measured, Progress, Python, Report, Settings, measure};
+use crate::bench::{Measured, Progress, Python, ROWS, Report, Settings, measure};
 use crate::sys::stderr;
 
 pub(super) fn run(arguments: &BenchArguments) -> anyhow::Result<u8> {
     match &arguments.what {
         BenchWhat::Multi(multi) => run_multi(multi),
     }
+}
+
+/// What is in the name of an operation, for `--only`.
+pub(super) fn part_of_a_name(text: &str) -> Result<String, String> {
+    if ROWS.iter().any(|row| row.has(text)) {
+        return Ok(text.to_owned());
+    }
+    let keys: Vec<&str> = ROWS.iter().map(|row| row.key).collect();
+    Err(format!("no operation has that in its name; there are {}", keys.join(", ")))
 }
 
 fn run_multi(arguments: &MultiArguments) -> anyhow::Result<u8> {
@@ -33,7 +42,7 @@ fn tell(progress: Progress, terminal: bool) {
     let Progress { round, rounds, row } = progress;
     if terminal {
         eprint!("\r\x1b[Kround {round} of {rounds}: {}", row.name);
-    } else if row.key == crate::bench::ROWS[0].key {
+    } else if row.key == ROWS[0].key {
         stderr::say(&format!("round {round} of {rounds}"));
     }
 }

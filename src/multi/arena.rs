@@ -13,8 +13,8 @@ use std::ptr::NonNull;
 pub(super) use super::unit::Kind;
 use super::unit::{Entry, tag};
 use super::word::{Word32, Word64};
-use crate::sys::memfd;
 use crate::sys::mmap::Mapping;
+use crate::sys::{memfd, memory};
 
 /// Bytes of a unit.
 pub(super) const UNIT: usize = 4096;
@@ -28,6 +28,8 @@ pub(super) const READY: usize = 2;
 /// What is asked for; where the system does not give so much (a limit on file sizes), halves of it are tried.
 const SIZE: usize = if usize::BITS == 64 { 1 << 36 } else { 1 << 28 };
 const LEAST: usize = 1 << 24;
+/// From so many bytes on it is looked first whether there are so many.
+const LARGE: usize = 1 << 26;
 
 /// Types that may be viewed in this memory.
 ///
@@ -182,6 +184,12 @@ impl Arena {
         let no_room =
             || io::Error::new(io::ErrorKind::OutOfMemory, format!("no room for {bytes} bytes in the family's memory"));
         let len = u32::try_from(bytes.div_ceil(UNIT).max(1)).map_err(|_| no_room())?;
+        // Asked for what it has not, the kernel would end some process.
+        let left = if bytes < LARGE { None } else { memory::available() };
+        if let Some(left) = left.filter(|left| *left < bytes as u64) {
+            let text = format!("no memory for {bytes} bytes: the machine has {left} left");
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
+        }
         let (first, hint) = (self.first(), self.root().hint.get().max(self.first()));
         let found = self.claim_run(member, hint, self.units, len);
         let unit = found.or_else(|| self.claim_run(member, first, self.units, len)).ok_or_else(no_room)?;

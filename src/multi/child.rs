@@ -20,6 +20,8 @@ use crate::sys::{prctl, signal, stderr};
 const PANICKED: i32 = 101;
 /// What a child exits with that could not be set up.
 const STILLBORN: i32 = 125;
+/// Why a process was not set up: who started it has ended, as [`family::hang_on`] says it, too.
+const ORPHANED: std::io::ErrorKind = std::io::ErrorKind::BrokenPipe;
 
 /// Most characters of a panic's message that are shown.
 const SHOWN: usize = 4000;
@@ -86,7 +88,7 @@ pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() 
                 _ => break,
             }
         }
-        Err(std::io::Error::other("its parent has ended"))
+        Err(ORPHANED.into())
     });
     live(place, |out| leave_answer(place, &work(), out))
 }
@@ -142,7 +144,10 @@ fn be_born(place: usize, set_up: impl FnOnce() -> std::io::Result<()>) {
     let member = family::member(place);
     // Named at the end: who stands by has no name before. Without the heap, a page of which would have to be copied.
     if let Err(error) = set_up().and_then(|()| prctl::set_name(member.name_bytes())) {
-        stderr::say(&format!("pinring: process `{}`: cannot be set up: {error}", member.name()));
+        // Who ends while it starts others has no use for them: nobody is to be told.
+        if error.kind() != ORPHANED {
+            stderr::say(&format!("pinring: process `{}`: cannot be set up: {error}", member.name()));
+        }
         exit_now(STILLBORN);
     }
     // Not before: if the parent has ended the place may be another's.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::arena::{Arena, MEMBERS, UNIT};
 use super::bell::Limit;
@@ -39,6 +39,8 @@ pub(super) struct Family {
 }
 
 static FAMILY: OnceLock<Family> = OnceLock::new();
+/// The launcher's end of the line, if the system had no process for it: for who tries again.
+static UNBORN: Mutex<Option<Channel>> = Mutex::new(None);
 /// This process's place.
 #[cfg(not(test))]
 static ME: AtomicU32 = AtomicU32::new(0);
@@ -49,23 +51,37 @@ static ME: super::alone::PerThread = super::alone::PerThread;
 /// others for [`Pool`](super) and `spawn_fn`, and gives back what the dead held.
 ///
 /// Call it first in `main`, before any thread is started. Without threads every other function of this module does it when it is needed;
-/// again it does nothing.
+/// again it does nothing. (A `#[test]` runs in a thread: tests of what uses this module need `harness = false` and a `main` of their own.)
 ///
 /// # Errors
-/// If there are other threads already, or the system refuses memory or a process.
+/// If there are other threads already, or the system refuses memory or a process. Then it can be tried again.
 pub fn init() -> Result<(), SpawnError> {
-    if FAMILY.get().is_some() {
+    if is_founded() {
         return Ok(());
     }
     refuse_threads()?;
-    let (ours, theirs) = Channel::pair()?;
-    found(Arena::create()?, ours, Lifeline::new()?);
-    member(LAUNCHER).reserve((MAIN, member(MAIN)), 0, "launcher");
+    let unborn = UNBORN.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let theirs = match unborn {
+        Some(theirs) => theirs,
+        None => {
+            let (ours, theirs) = Channel::pair()?;
+            found(Arena::create()?, ours, Lifeline::new()?);
+            member(LAUNCHER).reserve((MAIN, member(MAIN)), 0, "launcher");
+            theirs
+        }
+    };
     // All that the launcher starts would write it again.
     child::flush();
     // SAFETY: no other threads, as just counted.
     #[allow(unsafe_code)]
-    match unsafe { fork() }? {
+    let side = match unsafe { fork() } {
+        Ok(side) => side,
+        Err(error) => {
+            *UNBORN.lock().unwrap_or_else(PoisonError::into_inner) = Some(theirs);
+            return Err(error.into());
+        }
+    };
+    match side {
         Side::Parent(pid) => {
             member(LAUNCHER).pid.set(pid.unsigned_abs());
             member(LAUNCHER).set_state(State::Running);
@@ -94,10 +110,15 @@ pub(super) fn found(arena: Arena, requests: Channel, lifeline: Lifeline) {
 /// # Errors
 /// As [`init`].
 pub(super) fn join() -> io::Result<&'static Family> {
-    match FAMILY.get() {
-        Some(family) => Ok(family),
-        None => init().map(|()| get()).map_err(io::Error::other),
+    if !is_founded() {
+        init().map_err(io::Error::other)?;
     }
+    Ok(get())
+}
+
+/// Whether there is a family, and a launcher was to be had for it.
+fn is_founded() -> bool {
+    FAMILY.get().is_some() && member(LAUNCHER).state() != State::Reserved
 }
 
 /// What is known of this process, if it is in a family.

@@ -1,17 +1,25 @@
 //! What happens where the system gives little.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::resource::{Resource, setrlimit};
-use pinring::multi::{ExitStatus, JoinError, Process, Serde, SharedMemory, SpawnError, active_children, init};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{geteuid, setgid, setuid};
+use pinring::multi::{
+    ExitStatus, JoinError, Mutex, Pool, Process, Serde, SharedMemory, SpawnError, TaskError, active_children, init,
+    queue,
+};
 
 use crate::Case;
 
 pub(crate) const CASES: &[Case] = &[
     ("a_launcher_without_descriptors_sees_everybody_end", few_descriptors),
     ("a_process_that_cannot_be_observed_is_not_started", no_descriptor),
+    ("a_launcher_that_no_process_was_to_be_had_for_is_tried_again", no_process),
+    ("a_map_without_memory_for_its_results_is_an_error_and_its_pool_goes_on", no_memory),
+    ("a_queue_for_more_than_the_machine_has_is_refused", too_much),
     ("a_limit_on_files_is_an_error_and_no_signal", small_files),
     ("without_proc_shared_memory_says_that_it_is_missing", no_proc),
 ];
@@ -54,6 +62,49 @@ fn no_descriptor() {
         std::thread::sleep(Duration::from_millis(1));
     }
     assert_eq!(Process::spawn_fn(square, 3).unwrap().join(), Ok(9));
+}
+
+fn no_process() {
+    // For root there is no such limit.
+    if geteuid().is_root() {
+        setgid(65534.into()).unwrap();
+        setuid(65534.into()).unwrap();
+    }
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NPROC).unwrap();
+    setrlimit(Resource::RLIMIT_NPROC, 1, hard).unwrap();
+    assert!(matches!(init(), Err(SpawnError::System(_))));
+    assert!(matches!(init(), Err(SpawnError::System(_))));
+    Mutex::new(0u8).unwrap_err();
+    setrlimit(Resource::RLIMIT_NPROC, soft, hard).unwrap();
+    assert_eq!(Process::spawn_fn(square, 3).unwrap().join(), Ok(9));
+}
+
+/// Bytes of memory that this process has mapped.
+fn mapped() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096
+}
+
+fn no_memory() {
+    let pool = Pool::with_processes(2).unwrap();
+    assert_eq!(pool.map(square, 0..3).unwrap(), [0, 1, 4]);
+    allow(Resource::RLIMIT_AS, mapped() + (20 << 20));
+    for chunk in [1, 100_000] {
+        let map = pool.map_with(square, 0..4_000_000).chunk_size(NonZeroUsize::new(chunk).unwrap());
+        let error = map.collect().unwrap_err();
+        assert!(matches!(error.error, TaskError::NoMemory(_)), "{error}");
+        assert!(error.completed.is_empty());
+    }
+    assert_eq!(pool.map(square, 0..3).unwrap(), [0, 1, 4]);
+}
+
+fn too_much() {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).unwrap();
+    let available = line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10;
+    let error = queue::<[u64; 128]>(available / 512).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::OutOfMemory, "{error}");
+    queue::<[u64; 128]>(1).unwrap();
 }
 
 /// Gives this process an empty /proc of its own.

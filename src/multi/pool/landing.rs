@@ -56,7 +56,8 @@ impl<R: Message> Landing<R> {
     pub(super) fn prepare(job: &Job, workers: usize) -> Option<Self> {
         let mut nonce = [0; 8];
         random::fill(&mut nonce).ok()?;
-        let mut results = Vec::<R>::with_capacity(job.items());
+        let mut results = Vec::<R>::new();
+        results.try_reserve_exact(job.items()).ok()?;
         let bytes = job.items() * R::SLOT;
         let start = results.as_mut_ptr().expose_provenance() as u64;
         let notice = Box::new(Notice { nonce: u64::from_ne_bytes(nonce), start, bytes: bytes as u64 });

@@ -34,7 +34,7 @@ pub struct MapError<R> {
     pub index: usize,
     /// Why that has none.
     pub error: TaskError,
-    /// The results there are, by place.
+    /// The results there are, by place; none where there is no memory for them.
     pub completed: Vec<Option<R>>,
 }
 
@@ -45,10 +45,27 @@ impl<R> MapError<R> {
         let result = |(index, result): (usize, Result<R, TaskError>)| {
             result.map_err(|error| first.get_or_insert((index, error)).0).ok()
         };
-        let completed: Vec<Option<R>> = results.enumerate().map(result).collect();
+        let mut completed = Self::room(results.size_hint().0)?;
+        completed.extend(results.enumerate().map(result));
         match first {
-            None => Ok(completed.into_iter().flatten().collect()),
+            None => {
+                let mut all = Self::room(completed.len())?;
+                all.extend(completed.into_iter().flatten());
+                Ok(all)
+            }
             Some((index, error)) => Err(Self { index, error, completed }),
+        }
+    }
+
+    /// Memory for so many.
+    fn room<T>(count: usize) -> Result<Vec<T>, Self> {
+        let mut room = Vec::new();
+        match room.try_reserve_exact(count) {
+            Ok(()) => Ok(room),
+            Err(error) => {
+                let error = TaskError::NoMemory(format!("{count} results: {error}"));
+                Err(Self { index: 0, error, completed: Vec::new() })
+            }
         }
     }
 }
@@ -115,15 +132,16 @@ impl<A: Message, R: Message, F: Fn(A) -> R + Copy + Send + 'static, I: Iterator<
         let mut results = Vec::new();
         // Else each of its pages would be a fault, after the work.
         let meanwhile = |run: &Run<R>| {
-            if run.landing.is_none() {
-                results.reserve_exact(run.job.items());
+            if run.landing.is_none() && results.try_reserve_exact(run.job.items()).is_ok() {
                 populate(results.spare_capacity_mut());
             }
         };
         let mut run = match self.run(true, meanwhile) {
             Ok(run) => run,
             Err((error, count)) => {
-                return Err(MapError { index: 0, error, completed: (0..count).map(|_| None).collect() });
+                let mut completed = MapError::room(count)?;
+                completed.extend((0..count).map(|_| None));
+                return Err(MapError { index: 0, error, completed });
             }
         };
         run.all(results).map_or_else(|| MapError::gather(run.each()), Ok)
@@ -329,6 +347,7 @@ impl<R: Message> Run<R> {
         }
         // As in `fill`.
         let job = self.job;
+        results.try_reserve_exact(job.items()).ok()?;
         for item in 0..job.items() {
             results.push(read(job, item).ok()?);
         }
