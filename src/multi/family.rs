@@ -74,20 +74,17 @@ pub fn init() -> Result<(), SpawnError> {
     child::flush();
     // SAFETY: no other threads, as just counted.
     #[allow(unsafe_code)]
-    let side = match unsafe { fork() } {
-        Ok(side) => side,
+    match unsafe { fork() } {
         Err(error) => {
             *UNBORN.lock().unwrap_or_else(PoisonError::into_inner) = Some(theirs);
-            return Err(error.into());
+            Err(error.into())
         }
-    };
-    match side {
-        Side::Parent(pid) => {
+        Ok(Side::Parent(pid)) => {
             member(LAUNCHER).pid.set(pid.unsigned_abs());
             member(LAUNCHER).set_state(State::Running);
             Ok(())
         }
-        Side::Child => {
+        Ok(Side::Child) => {
             become_member(LAUNCHER);
             exit_now(launcher::run(&theirs))
         }
