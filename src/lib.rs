@@ -23,7 +23,7 @@
 //! unsafe sys/ prim/prefetch.rs shm/segment.rs
 //! unsafe ring/slots.rs ring/cells.rs ring/words.rs ring/intent.rs
 //! unsafe process/spawn.rs process/words.rs trace/histogram.rs trace/flight.rs
-//! unsafe multi/arena.rs multi/object.rs multi/bell.rs multi/member.rs multi/family.rs multi/launcher.rs
+//! unsafe multi/arena.rs multi/object.rs multi/bell.rs multi/member.rs multi/family.rs multi/launcher.rs multi/guardian.rs
 //! unsafe multi/child.rs multi/process_builder.rs multi/plain.rs multi/room.rs multi/raw_lock.rs multi/mutex.rs
 //! unsafe multi/reentrant.rs multi/permits.rs multi/waiting.rs multi/event.rs multi/rounds.rs
 //! unsafe multi/barrier.rs multi/value.rs multi/array.rs multi/blob.rs multi/shared_memory.rs

@@ -93,14 +93,22 @@ pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() 
     live(place, |out| leave_answer(place, &work(), out))
 }
 
-/// The life of a child forked by the launcher: `prepare` lets go of what is the launcher's. One that stands by is given the launcher's pid.
-pub(super) fn launched(place: usize, launcher: Option<i32>, prepare: impl FnOnce()) -> ! {
+/// The life of a child forked by the launcher, the process `launcher`: `prepare` lets go of what is the launcher's. It may have to stand by.
+pub(super) fn launched(place: usize, (launcher, stands_by): (i32, bool), prepare: impl FnOnce()) -> ! {
+    let member = family::member(place);
     be_born(place, || {
         prepare();
-        if let Some(launcher) = launcher {
-            stand_by(place, launcher)?;
+        if stands_by {
+            prctl::die_with_parent()?;
         }
-        if family::member(place).is(BOUND) {
+        // Who takes over from a launcher that was killed has another in our place if it does not know of us.
+        if !member.claim(own_pid().unsigned_abs(), || parent_pid() == launcher) {
+            exit_now(STILLBORN);
+        }
+        if stands_by {
+            stand_by(place)?;
+        }
+        if member.is(BOUND) {
             family::hang_on()?;
         }
         wait_for_release(place);
@@ -119,15 +127,11 @@ fn wait_for_release(place: usize) {
     member.news.wait(Limit::NEVER, || (member.released.get() != 0).then_some(()));
 }
 
-/// Until somebody has engaged us and has put down what we are to do. Without the launcher we end, as long as we are nobody's.
-fn stand_by(place: usize, launcher: i32) -> std::io::Result<()> {
+/// Until somebody has engaged us and has put down what we are to do. We end with the launcher, as long as we are nobody's.
+fn stand_by(place: usize) -> std::io::Result<()> {
     let member = family::member(place);
     let generation = member.generation();
     prctl::set_name("pinring-standby")?;
-    prctl::die_with_parent()?;
-    if parent_pid() != launcher {
-        exit_now(STILLBORN);
-    }
     member.news.rest(Limit::NEVER, || (member.released.get() != 0).then_some(()));
     // Who engaged us has found the launcher gone, and has given the place up.
     if member.generation() != generation {

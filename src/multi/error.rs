@@ -117,7 +117,9 @@ pub enum SpawnError {
         most: usize,
     },
     /// The process that starts others from programs with threads has ended.
-    #[error("the launcher has ended (was it killed?); processes can be forked, but none can be launched")]
+    #[error(
+        "the launcher and its guardian have ended (were they killed?); processes can be forked, but none can be launched"
+    )]
     LauncherGone,
     /// The argument does not fit.
     #[error("the argument does not fit: {0}")]

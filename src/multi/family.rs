@@ -8,14 +8,14 @@ use super::arena::{Arena, MEMBERS, UNIT};
 use super::bell::Limit;
 use super::child;
 use super::error::SpawnError;
+use super::guardian;
 use super::launcher;
-use super::member::{DETACHED, Member, State};
+use super::member::{DETACHED, DOOMED, Member, State};
 use super::thread;
 use super::waybill::Waybill;
 #[cfg(not(test))]
 use crate::prim::AtomicU32;
 use crate::prim::Ordering;
-use crate::process::{Doing, look};
 use crate::ring::Fences;
 use crate::sys::fork::{Side, exit_now, fork, has_one_thread, own_pid, thread_count};
 use crate::sys::lifeline::Lifeline;
@@ -48,7 +48,8 @@ static ME: AtomicU32 = AtomicU32::new(0);
 static ME: super::alone::PerThread = super::alone::PerThread;
 
 /// Makes the memory that all processes of the program will share, and forks the *launcher*: a small process without threads that starts
-/// others for [`Pool`](super) and `spawn_fn`, and gives back what the dead held.
+/// others for [`Pool`](super) and `spawn_fn`, and gives back what the dead held. Its parent, the *guardian*, does nothing but take its place
+/// when it is killed.
 ///
 /// Call it first in `main`, before any thread is started. Without threads every other function of this module does it when it is needed;
 /// again it does nothing. (A `#[test]` runs in a thread: tests of what uses this module need `harness = false` and a `main` of their own.)
@@ -86,7 +87,7 @@ pub fn init() -> Result<(), SpawnError> {
         }
         Ok(Side::Child) => {
             become_member(LAUNCHER);
-            exit_now(launcher::run(&theirs))
+            exit_now(guardian::run(&theirs))
         }
     }
 }
@@ -251,16 +252,25 @@ pub(super) fn ask(request: launcher::Request, place: usize) -> Result<(), SpawnE
     }
 }
 
+/// Has the launcher kill the process there, which it forked; or who takes over from it.
+pub(super) fn doom(place: usize) {
+    member(place).set_flag(DOOMED);
+    // Without it: there is nobody whom it could be asked of.
+    let _ = ask(launcher::Request::Kill, place);
+}
+
 /// Has the launcher start the process of a place that was [reserved](reserve); one that was [engaged](engage) is there already.
 ///
 /// # Errors
 /// If it has gone, or there was no fork: the place is still the caller's.
 pub(super) fn start(place: usize) -> Result<(), SpawnError> {
     let member = member(place);
-    if member.pid.get() != 0 {
+    if launcher::pid_of(place) != 0 {
         // It ended with the launcher, and its pid may be another's, if that has gone.
-        return if get().requests.has_peer() { Ok(()) } else { Err(SpawnError::LauncherGone) };
+        return if launcher_lives() { Ok(()) } else { Err(SpawnError::LauncherGone) };
     }
+    let successors = &self::member(LAUNCHER).restarts;
+    let mut asked = successors.get();
     ask(launcher::Request::Start, place)?;
     let begun = || (member.state() != State::Reserved).then_some(());
     for slice in Limit::NEVER.slices() {
@@ -270,9 +280,14 @@ pub(super) fn start(place: usize) -> Result<(), SpawnError> {
         if !launcher_lives() {
             return Err(SpawnError::LauncherGone);
         }
+        // Killed, it may have taken what it was asked for with it.
+        if asked != successors.get() {
+            asked = successors.get();
+            ask(launcher::Request::Start, place)?;
+        }
     }
     // Without a fork it has no pid, and its status is what the system said.
-    match (member.pid.get(), member.status()) {
+    match (launcher::pid_of(place), member.status()) {
         (0, Some(status)) => Err(io::Error::from_raw_os_error(status.exitcode()).into()),
         _ => Ok(()),
     }
@@ -316,6 +331,5 @@ pub(super) fn refuse_threads() -> Result<(), SpawnError> {
 
 /// Whether there is somebody to give back what the dead held.
 pub(super) fn launcher_lives() -> bool {
-    let pid = i32::try_from(member(LAUNCHER).pid.get()).unwrap_or(0);
-    !matches!(look(pid), None | Some(Doing::Ended))
+    get().requests.has_peer()
 }

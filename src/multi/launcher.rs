@@ -2,23 +2,22 @@
 //! the family end, and gives back what the dead held.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use super::arena::{BlockId, MEMBERS};
+use super::arena::MEMBERS;
+use super::burial::Life;
 use super::child;
-use super::family::{self, LAUNCHER, MAIN};
-use super::member::{Answer, BOUND, DETACHED, LAUNCHED, Member, NAMES, REVIVE, State};
-use super::object::Object;
+use super::family::{self, MAIN};
+use super::member::{REVIVE, State};
 use super::recount::{Suspect, recount};
 use super::standby::{self, Hurry};
-use super::{pool, shared_memory, sweep};
-use crate::sys::clock::monotonic_ns;
 use crate::sys::epoll::Epoll;
-use crate::sys::fork::{Side, fork, parent_pid};
+use crate::sys::fork::{Side, fork, own_pid};
 use crate::sys::pidfd::PidFd;
+use crate::sys::signal::ChildSignals;
 use crate::sys::socket::{Channel, MAX_MESSAGE, Received};
-use crate::sys::{fd, prctl, signal, stderr, wait};
+use crate::sys::{fd, prctl, wait};
 
 /// What it can be asked for, concerning one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,27 +31,13 @@ pub(super) enum Request {
     Kill = 3,
 }
 
-/// How often in a row a pool's workers may end soon without having begun a task.
-const IDLE_DEATHS: u32 = 5;
-/// A worker that ends within this time, in ns, has ended soon.
-const SOON_NS: u64 = 1_000_000_000;
 /// Token of the requests; a member's token is its place.
 const REQUESTS: u64 = 0;
+const ORPHANS: u64 = MEMBERS as u64;
 /// There is no such process, or it was never known.
 const GONE: [Option<i32>; 2] = [Some(3), Some(22)];
 /// How often those are looked at that no descriptor is free for, and those started that no process is free for.
 const GLANCE: Duration = Duration::from_millis(10);
-
-/// What is known of the workers that had a place one after another.
-#[derive(Clone, Copy, Debug, Default)]
-struct Life {
-    /// When the last was started, CLOCK_MONOTONIC in ns.
-    since_ns: u64,
-    /// Tasks that had been begun when the one before ended.
-    tasks: u64,
-    /// How many in a row ended soon, and had not begun any.
-    idle: u32,
-}
 
 pub(super) struct Launcher<'l> {
     requests: &'l Channel,
@@ -62,43 +47,18 @@ pub(super) struct Launcher<'l> {
     /// Places whose processes no descriptor was free for: they are glanced at.
     pub(super) unseen: Vec<usize>,
     /// Places of pools' workers that no process was to be had for: it is tried again.
-    unborn: Vec<usize>,
+    pub(super) unborn: Vec<usize>,
     /// Given up for the moment of a glance.
     spare: Option<OwnedFd>,
     /// By place, what is known of a pool's workers there.
-    lives: Vec<Life>,
+    pub(super) lives: Vec<Life>,
     /// By place, whether the process there has ended and those that end with it have not.
-    outlived: Vec<bool>,
+    pub(super) outlived: Vec<bool>,
     pub(super) hurry: Hurry,
     /// What the dead may have counted too high.
-    suspects: Vec<Suspect>,
-}
-
-/// In the launcher's process, until nobody is left; its exit code.
-pub(super) fn run(requests: &Channel) -> i32 {
-    let served = prepare(requests).and_then(|epoll| {
-        let mut launcher = Launcher {
-            requests,
-            epoll,
-            watched: (0..MEMBERS).map(|_| None).collect(),
-            unseen: Vec::new(),
-            unborn: Vec::new(),
-            spare: Some(spare(requests)?),
-            lives: vec![Life::default(); MEMBERS],
-            outlived: vec![false; MEMBERS],
-            hurry: Hurry::default(),
-            suspects: Vec::new(),
-        };
-        launcher.watch(MAIN);
-        launcher.serve()
-    });
-    match served {
-        Ok(()) => 0,
-        Err(error) => {
-            stderr::say(&format!("pinring: the launcher of this program cannot go on: {error}"));
-            1
-        }
-    }
+    pub(super) suspects: Vec<Suspect>,
+    /// News of children that are nobody's any more.
+    orphans: Option<ChildSignals>,
 }
 
 pub(super) fn pid_of(place: usize) -> i32 {
@@ -109,25 +69,59 @@ fn spare(requests: &Channel) -> io::Result<OwnedFd> {
     requests.as_fd().try_clone_to_owned()
 }
 
-fn prepare(requests: &Channel) -> io::Result<Epoll> {
-    // What ends the program ends it by its own hand: the launcher stays until the last member has gone.
-    signal::ignore_stop_signals()?;
-    prctl::set_name("pinring-launch")?;
-    // What the program had open when it began: the other ends must see it closed when the program closes it.
-    let [line, memory, reader, writer] = family::descriptors();
-    let keep = [line, memory, reader, writer, requests.as_fd().as_raw_fd()];
-    // SAFETY: the owners of all other descriptors are in frames that the launcher never returns to: it leaves through `_exit`.
-    #[allow(unsafe_code)]
-    unsafe {
-        fd::close_all_but(&keep)?;
+impl<'l> Launcher<'l> {
+    /// One that knows nobody yet.
+    pub(super) fn new(requests: &'l Channel) -> io::Result<Self> {
+        let epoll = Epoll::new()?;
+        epoll.add(requests, REQUESTS)?;
+        Ok(Self {
+            requests,
+            epoll,
+            watched: (0..MEMBERS).map(|_| None).collect(),
+            unseen: Vec::new(),
+            unborn: Vec::new(),
+            spare: Some(spare(requests)?),
+            lives: vec![Life::default(); MEMBERS],
+            outlived: vec![false; MEMBERS],
+            hurry: Hurry::default(),
+            suspects: Vec::new(),
+            orphans: None,
+        })
     }
-    let epoll = Epoll::new()?;
-    epoll.add(requests, REQUESTS)?;
-    Ok(epoll)
 }
 
 impl Launcher<'_> {
-    fn serve(&mut self) -> io::Result<()> {
+    /// Begins with the main process, if that has not ended already.
+    pub(super) fn launch(mut self, main: io::Result<Option<PidFd>>) -> io::Result<()> {
+        match main {
+            Ok(Some(pidfd)) => self.observe_by(MAIN, pidfd)?,
+            Ok(None) => self.bury(MAIN),
+            Err(_) => self.unseen.push(MAIN),
+        }
+        self.serve()
+    }
+
+    /// From now on reaps those, too, that became our children when their own parents ended.
+    pub(super) fn adopt(&mut self, orphans: ChildSignals) -> io::Result<()> {
+        self.epoll.add(&orphans, ORPHANS)?;
+        self.orphans = Some(orphans);
+        Ok(())
+    }
+
+    fn reap_orphans(&mut self) {
+        let Some(orphans) = &self.orphans else { return };
+        orphans.take();
+        while let Some(pid) = wait::find_ended() {
+            match (1..MEMBERS).find(|place| self.watched[*place].is_some() && pid_of(*place) == pid) {
+                Some(place) => self.ended(place),
+                None => drop(wait::reap(pid)),
+            }
+        }
+    }
+
+    /// Until nobody is left.
+    pub(super) fn serve(&mut self) -> io::Result<()> {
+        prctl::set_name("pinring-launch")?;
         while self.anybody_lives() {
             let mut tokens = Vec::new();
             let is_glancing = !self.unseen.is_empty() || !self.unborn.is_empty() || !self.suspects.is_empty();
@@ -138,8 +132,13 @@ impl Launcher<'_> {
             }
             // Requests first: who is asked to be watched may have ended already.
             self.take_requests();
-            for token in tokens.into_iter().filter(|token| *token != REQUESTS) {
+            let has_orphans = tokens.contains(&ORPHANS);
+            for token in tokens.into_iter().filter(|token| ![REQUESTS, ORPHANS].contains(token)) {
                 self.ended(usize::try_from(token).unwrap_or(0));
+            }
+            // Afterwards: it sees the end of those, too, in whose place there may be another then.
+            if has_orphans {
+                self.reap_orphans();
             }
             recount(&mut self.suspects);
             for place in std::mem::take(&mut self.unborn) {
@@ -171,7 +170,7 @@ impl Launcher<'_> {
     }
 
     /// Kills the process there; false: it is not known to live.
-    fn kill(&mut self, place: usize) -> bool {
+    pub(super) fn kill(&mut self, place: usize) -> bool {
         match &self.watched[place] {
             Some(pidfd) => drop(pidfd.kill()),
             None if self.unseen.contains(&place) => drop(self.glance(place, PidFd::kill)),
@@ -180,7 +179,7 @@ impl Launcher<'_> {
         true
     }
 
-    fn is_known(&self, place: usize) -> bool {
+    pub(super) fn is_known(&self, place: usize) -> bool {
         self.watched[place].is_some() || self.unseen.contains(&place)
     }
 
@@ -190,9 +189,14 @@ impl Launcher<'_> {
         while let Ok(Received::Message(8, _)) = self.requests.receive(&mut buffer) {
             let number = |at: usize| u32::from_ne_bytes([buffer[at], buffer[at + 1], buffer[at + 2], buffer[at + 3]]);
             let place = number(4) as usize;
+            if place >= MEMBERS {
+                continue;
+            }
+            let state = family::member(place).state();
+            // The first two may have been done already by who took over from another.
             match number(0) {
-                1 if place < MEMBERS => self.watch(place),
-                2 if place < MEMBERS => {
+                1 if state == State::Running && !self.is_known(place) => self.watch(place),
+                2 if state == State::Reserved => {
                     // What was there before was another pool's.
                     self.lives[place] = Life::default();
                     self.start(place);
@@ -201,37 +205,43 @@ impl Launcher<'_> {
                         self.hurry.asked();
                     }
                 }
-                3 if place < MEMBERS => drop(self.kill(place)),
+                3 => drop(self.kill(place)),
                 _ => {}
             }
         }
     }
 
     /// The process is alive, or not yet reaped: whoever could reap it waits until we have seen it end.
-    fn watch(&mut self, place: usize) {
-        let pid = pid_of(place);
-        if place == MAIN && parent_pid() != pid {
-            return self.bury(place);
-        }
-        match self.observe(place, pid) {
-            Ok(()) => {}
-            // It has ended, and somebody has reaped it.
-            Err(error) if GONE.contains(&error.raw_os_error()) => self.bury(place),
-            // It lives, and what it holds is its own.
-            Err(_) => self.unseen.push(place),
+    pub(super) fn watch(&mut self, place: usize) {
+        if !self.try_to_observe(place) {
+            self.bury(place);
         }
     }
 
+    /// False: it has ended, and somebody has reaped it.
+    pub(super) fn try_to_observe(&mut self, place: usize) -> bool {
+        match self.observe(place, pid_of(place)) {
+            Err(error) if GONE.contains(&error.raw_os_error()) => return false,
+            // It lives, and what it holds is its own.
+            Err(_) => self.unseen.push(place),
+            Ok(()) => {}
+        }
+        true
+    }
+
     pub(super) fn observe(&mut self, place: usize, pid: i32) -> io::Result<()> {
-        let pidfd = PidFd::open(pid)?;
+        self.observe_by(place, PidFd::open(pid)?)
+    }
+
+    fn observe_by(&mut self, place: usize, pidfd: PidFd) -> io::Result<()> {
         self.epoll.add(&pidfd, place as u64)?;
         self.watched[place] = Some(pidfd);
         Ok(())
     }
 
-    fn start(&mut self, place: usize) {
+    pub(super) fn start(&mut self, place: usize) {
         let member = family::member(place);
-        match self.fork(place, None) {
+        match self.fork(place, false) {
             Ok(_) => {
                 member.set_state(State::Running);
                 self.watch(place);
@@ -243,8 +253,9 @@ impl Launcher<'_> {
         }
     }
 
-    /// Forks the process of that place, which [stands by](child::launched) if it is given our pid; its pid.
-    pub(super) fn fork(&mut self, place: usize, own: Option<i32>) -> io::Result<i32> {
+    /// Forks the process of that place, which may [stand by](child::launched); its pid.
+    pub(super) fn fork(&mut self, place: usize, stands_by: bool) -> io::Result<i32> {
+        let own = own_pid();
         // SAFETY: the launcher never starts a thread.
         #[allow(unsafe_code)]
         match unsafe { fork() }? {
@@ -252,12 +263,13 @@ impl Launcher<'_> {
                 family::member(place).pid.set(pid.unsigned_abs());
                 Ok(pid)
             }
-            Side::Child => child::launched(place, own, || self.forget_everything()),
+            Side::Child => child::launched(place, (own, stands_by), || self.forget_everything()),
         }
     }
 
     /// In a child: nothing of the launcher's is its.
     fn forget_everything(&mut self) {
+        self.orphans = None;
         let keep = family::descriptors();
         // SAFETY: the owners of all other descriptors are in frames that the child never returns to.
         #[allow(unsafe_code)]
@@ -284,113 +296,5 @@ impl Launcher<'_> {
         // Closing it would not do: a child that was forked just now may still have it, and it would be reported for the next one here.
         let _ = self.epoll.remove(&pidfd);
         true
-    }
-
-    /// It has ended.
-    fn reap(&mut self, place: usize) {
-        let member = family::member(place);
-        if member.is(LAUNCHED) {
-            let pid = pid_of(place);
-            // Before its pid can be another's: who has just engaged it observes it by that.
-            if let Ok(Some(ended)) = wait::peek(pid) {
-                member.set_status(ended.into());
-            }
-            let _ = wait::reap(pid);
-        }
-        self.bury(place);
-    }
-
-    /// Starts another in the place of a pool's worker that has ended; false: not again.
-    fn revive(&mut self, place: usize, member: &Member) -> bool {
-        let parent = family::member(member.parent());
-        if self.outlived[member.parent()] || !member.has_parent(parent) || parent.state() != State::Running {
-            return false;
-        }
-        let (now, tasks, life) = (monotonic_ns(), member.tasks.get(), &mut self.lives[place]);
-        let soon = now.saturating_sub(life.since_ns) < SOON_NS;
-        life.idle = if soon && life.tasks == tasks { life.idle + 1 } else { 0 };
-        (life.since_ns, life.tasks) = (now, tasks);
-        if life.idle > IDLE_DEATHS {
-            member.clear_flag(REVIVE);
-            let block = BlockId(u32::try_from(member.job[1].get()).unwrap_or(0));
-            pool::gave_up(Object { block, generation: member.job[3].get() });
-            return false;
-        }
-        member.revive();
-        self.start_worker(place);
-        true
-    }
-
-    /// Starts a pool's worker, or tries again in a while: else whoever has given it a task would wait for ever.
-    fn start_worker(&mut self, place: usize) {
-        self.start(place);
-        if family::member(place).state() == State::Ended {
-            self.unborn.push(place);
-        }
-    }
-
-    /// Those that were started by the process there.
-    fn children(place: usize) -> impl Iterator<Item = (usize, &'static Member)> {
-        let parent = family::member(place);
-        family::members().filter(move |(_, page)| page.is_child_of(place, parent))
-    }
-
-    /// Ends those that must not outlive the process there; whether any of them still lives.
-    fn end_bound(&mut self, place: usize) -> bool {
-        let is_bound = |page: &Member| page.is(BOUND) && page.state() == State::Running;
-        let bound = Self::children(place).filter(|(_, page)| is_bound(page));
-        let living = bound.filter(|(child, _)| self.kill(*child) || self.outlived[*child]);
-        living.count() > 0
-    }
-
-    fn bury(&mut self, place: usize) {
-        // They may be at what only it holds, as a pool's workers are: that is given back when they have ended, too.
-        self.outlived[place] = self.end_bound(place);
-        if self.outlived[place] {
-            return;
-        }
-        sweep::sweep(LAUNCHER, place, &mut self.suspects);
-        // Before anybody is told: what was the dead one's alone is given back by then.
-        recount(&mut self.suspects);
-        if family::member(place).answer() != Answer::Value {
-            // Its argument, which it had not read, or an answer that it has not given.
-            family::waybill(place).settle();
-        }
-        for (child, page) in Self::children(place) {
-            match page.state() {
-                State::Running => {
-                    page.set_flag(DETACHED);
-                    if self.is_known(child) {
-                        // Without what its parent was about to give it, it cannot live.
-                        if page.released.get() == 0 {
-                            let _ = self.kill(child);
-                        }
-                        // Its parent may have ended before it could wake it.
-                        page.news.ring_all();
-                    } else if !self.outlived[child] {
-                        // Its parent ended before it could ask us to watch it; it sees that itself.
-                        family::vacate(child);
-                    }
-                }
-                // Its parent was about to start it, or to ask how it ended.
-                State::Reserved | State::Ended => family::vacate(child),
-                State::Free | State::StandingBy => {}
-            }
-        }
-        let member = family::member(place);
-        let parent = member.parent();
-        if member.is(NAMES) {
-            shared_memory::remove_names_of(member.pid.get());
-            member.clear_flag(NAMES);
-        }
-        if member.is(REVIVE) && self.revive(place, member) {
-            return;
-        }
-        // Last of all: whoever sees it may give the place to another.
-        member.set_state(State::Ended);
-        family::vacate_if_detached(place);
-        if self.outlived[parent] {
-            self.bury(parent);
-        }
     }
 }

@@ -66,6 +66,12 @@ pub(super) const REVIVE: u32 = 16;
 /// It has made memory with a name, which may be left behind.
 pub(super) const NAMES: u32 = 32;
 
+/// It is to be killed.
+pub(super) const DOOMED: u32 = 64;
+
+/// No process has this pid.
+const NOBODY: u32 = u32::MAX;
+
 /// Most bytes of a name.
 pub(super) const NAME: usize = 64;
 
@@ -221,6 +227,18 @@ impl Member {
     pub(super) fn release(&self) {
         self.released.set(1);
         self.news.ring_all();
+    }
+
+    /// The process that was forked for it says which it is, if `is_expected` by who forked it; false: it is not, any more.
+    pub(super) fn claim(&self, pid: u32, is_expected: impl FnOnce() -> bool) -> bool {
+        let found = self.pid.get();
+        // Who forked it says the same.
+        found == pid || is_expected() && (self.pid.replace(found, pid).is_ok() || self.pid.get() == pid)
+    }
+
+    /// Nobody is there, as was seen of the process `found`, and nobody who was forked for it can be any more; false: one has just come.
+    pub(super) fn renounce(&self, found: u32) -> bool {
+        self.pid.replace(found, NOBODY).is_ok()
     }
 
     /// Another is about to be started in its place.

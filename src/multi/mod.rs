@@ -41,9 +41,11 @@
 //!
 //! # What is not promised
 //!
-//! If the launcher itself is killed, processes can be forked but not launched, and nothing is given back any more: whoever waits for one
-//! that dies then waits for ever. A pool's workers, and others that were launched to end with their parent, still end when nobody else of
-//! the program is left. A stopped process (SIGSTOP) is not dead: others wait for it, a manager's
+//! If the launcher itself is killed, its parent, the *guardian*, goes on in its place at once. A process that was started in that very
+//! moment may end with it before it has begun, which [`Process::join`] tells. The guardian has none of its own: if both are killed,
+//! processes can be forked but not launched, and nothing is given back any more. Whoever waits for one that dies then waits for ever, except
+//! for a task of a pool, which is [broken](TaskError::Broken) then. A pool's workers, and others that were launched to end with their
+//! parent, still end when nobody else of the program is left. A stopped process (SIGSTOP) is not dead: others wait for it, a manager's
 //! clients [as long as they like](Manager::set_silence_limit). A family has at most 253 processes besides its first at a time,
 //! those that stand by for the next start among them, and [`Pool`] tasks must not capture anything, which is seen when the program is built (not by `cargo check`).
 
@@ -58,6 +60,7 @@ mod barrier;
 mod bell;
 #[allow(unsafe_code)]
 mod blob;
+mod burial;
 #[allow(unsafe_code)]
 mod child;
 mod compound;
@@ -70,6 +73,7 @@ mod family;
 #[cfg(test)]
 #[cfg(not(miri))]
 mod goods_schedules;
+mod guardian;
 mod info;
 mod launcher;
 mod left_alone;

@@ -212,8 +212,23 @@ impl Object {
         if let Some((kind, _)) = family::get().arena.find(self.block) {
             sweep::let_go(kind, self, role);
         }
-        self.header().counts[member].sub(LOOKER);
+        self.look_away(member);
         self.free_if_unused(family::me());
+    }
+
+    /// One that only looks at it more, for a member.
+    pub(super) fn look(self, member: usize) {
+        self.header().counts[member].add(LOOKER);
+    }
+
+    /// Ends [`Self::look`].
+    pub(super) fn look_away(self, member: usize) {
+        self.header().counts[member].sub(LOOKER);
+    }
+
+    /// Whether messages have it on board in that role.
+    pub(super) fn is_on_board(self, role: Role) -> bool {
+        messages(self.header().away[role.index()].get()) != 0
     }
 
     /// Whether that member holds it.

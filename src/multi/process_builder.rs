@@ -6,7 +6,7 @@ use super::child;
 use super::cpu::Core;
 use super::error::{SpawnError, TooLarge};
 use super::family;
-use super::launcher::Request;
+use super::launcher::{Request, pid_of};
 use super::left_alone;
 use super::member::{ANSWER, BOUND, DAEMON, LAUNCHED, Member, State};
 use super::message::{Message, Writer, receive};
@@ -153,7 +153,7 @@ impl ProcessBuilder {
     fn launch(&self, job: [u64; 3], argument: &[u8]) -> Result<(usize, &'static Member, PidFd), SpawnError> {
         loop {
             let (place, member) = self.reserve(true)?;
-            let stood_by = member.pid.get() != 0;
+            let stood_by = pid_of(place) != 0;
             child::write_answer(place, argument);
             for (word, value) in member.job.iter().zip(job) {
                 word.set(value);
@@ -166,7 +166,7 @@ impl ProcessBuilder {
                 Ok(pidfd) if !is_killed => return Ok((place, member, pidfd)),
                 opened => {
                     // Nobody could wait for it. It has not begun.
-                    let _ = family::ask(Request::Kill, place);
+                    family::doom(place);
                     family::detach(place);
                     if !(stood_by && is_killed) {
                         return Err(opened.err().unwrap_or(io::ErrorKind::NotFound.into()).into());

@@ -31,6 +31,13 @@ pub(super) fn waybills_of_members() -> impl Iterator<Item = Waybill> {
     family::members().map(|(place, _)| family::waybill(place))
 }
 
+/// All that messages have on board.
+pub(super) fn all_on_board() -> impl Iterator<Item = Suspect> {
+    let objects = family::get().arena.blocks().map(|(block, _)| Object::in_block(block));
+    let suspects = objects.flat_map(|object| [(object, Role::First), (object, Role::Second)]);
+    suspects.filter(|(object, role)| object.is_on_board(*role))
+}
+
 /// Counts the suspects; those that are being sent or received just now are left, to be counted again.
 pub(super) fn recount(suspects: &mut Vec<Suspect>) {
     suspects.retain(|suspect| !is_settled(*suspect, || on_board(*suspect)));

@@ -12,7 +12,6 @@ use super::family;
 use super::launcher::{Launcher, pid_of};
 use super::member::{LAUNCHED, State};
 use crate::sys::clock::monotonic_ns;
-use crate::sys::fork::own_pid;
 use crate::sys::wait;
 
 /// Starts follow one another fast that come within this time, in ns; and how long processes stand by in vain.
@@ -62,7 +61,7 @@ impl Launcher<'_> {
     /// Forks a process that stands by; its place.
     fn fork_ahead(&mut self) -> Option<usize> {
         let (place, member) = family::reserve(LAUNCHED, Some("standby")).ok()?;
-        let forked = self.fork(place, Some(own_pid()));
+        let forked = self.fork(place, true);
         // Nobody knows of it yet.
         let observed = forked.and_then(|pid| self.observe(place, pid).inspect_err(|_| drop(wait::end(pid))));
         member.set_state(if observed.is_ok() { State::StandingBy } else { State::Free });

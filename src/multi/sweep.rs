@@ -12,7 +12,6 @@ use super::{array, barrier, event, family, mutex, pool, queue, spsc};
 /// Gives back what the member `dead` held. By `me`. What it may have counted too high is added to `suspects`.
 pub(super) fn sweep(me: usize, dead: usize, suspects: &mut Vec<Suspect>) {
     let arena = &family::get().arena;
-    let number = |place: usize| u16::try_from(place).unwrap_or(0);
     arena.sweep(number(me), number(dead));
     // First of all: what is given back below is closed by then, wherever it lies.
     arena.blocks().for_each(|(block, kind)| close_bills(me, dead, (block, kind), suspects));
@@ -20,6 +19,38 @@ pub(super) fn sweep(me: usize, dead: usize, suspects: &mut Vec<Suspect>) {
     for (block, kind) in arena.blocks() {
         sweep_block(me, dead, block, kind);
     }
+}
+
+/// What a launcher does that takes over from one that was killed, `me` like itself: all that the one before may have been in the middle of is
+/// undone, or done once more.
+pub(super) fn resume(me: usize, suspects: &mut Vec<Suspect>) {
+    let arena = &family::get().arena;
+    arena.blocks().for_each(|(block, _)| arena.unpin(block));
+    arena.sweep(number(me), number(me));
+    arena.blocks().for_each(|(block, kind)| close_bills(me, me, (block, kind), suspects));
+    recount::waybills_of_members().for_each(|waybill| waybill.take_from_the_dead(me, suspects));
+    for (block, kind) in arena.blocks().filter(|(block, _)| arena.pin(*block)) {
+        let object = Object::in_block(block);
+        let was_looked_at = object.is_held_by(me);
+        object.take_from_the_dead(me);
+        // Also where it held nothing: who was about to be woken is.
+        bereave(kind, object, me);
+        match kind {
+            Kind::Pool => pool::resume(object),
+            Kind::Condvar => drop(object.body::<Waiting>().notify(1)),
+            _ => {}
+        }
+        if was_looked_at {
+            role_is_gone(kind, object, 0);
+            unload_if_left(kind, object);
+        }
+        arena.unpin(block);
+        object.free_if_unused(me);
+    }
+}
+
+fn number(place: usize) -> u16 {
+    u16::try_from(place).unwrap_or(0)
 }
 
 /// Closes the bills that the dead member had open there.
@@ -44,9 +75,12 @@ pub(super) fn sweep_block(me: usize, dead: usize, block: BlockId, kind: Kind) {
         // One that only looked whether it was the last to let go had let go.
         let had_a_role = [Role::First, Role::Second].into_iter().any(|role| object.is_held_as(dead, role));
         bereave(kind, object, dead);
+        // Should we be killed now, it is known where the roles are still to be looked at.
+        object.look(me);
         object.take_from_the_dead(dead);
         role_is_gone(kind, object, if had_a_role { family::member(dead).pid.get() } else { 0 });
         unload_if_left(kind, object);
+        object.look_away(me);
     }
     arena.unpin(block);
     object.free_if_unused(me);

@@ -37,3 +37,11 @@ pub fn set_name(name: impl AsRef<[u8]>) -> io::Result<()> {
 pub fn live_on() -> io::Result<()> {
     Ok(prctl::set_pdeathsig(None)?)
 }
+
+/// Whether this process becomes the parent of those of its descendants whose parent ends, instead of the system's first process.
+///
+/// # Errors
+/// What prctl(2) answered.
+pub fn adopt_orphans(are_adopted: bool) -> io::Result<()> {
+    Ok(prctl::set_child_subreaper(are_adopted)?)
+}

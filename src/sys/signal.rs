@@ -53,6 +53,40 @@ impl Drop for StopSignals {
     }
 }
 
+/// News of children that have ended, as input.
+#[derive(Debug)]
+pub struct ChildSignals(Inner);
+
+impl ChildSignals {
+    /// Blocks SIGCHLD for this process and reads it from a descriptor.
+    ///
+    /// # Errors
+    /// What the system answered.
+    pub fn take_over() -> io::Result<Self> {
+        let set = SigSet::from(Signal::SIGCHLD);
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
+        Ok(Self(Inner::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
+    }
+
+    /// Takes what has come: there is no news until another child ends.
+    pub fn take(&self) {
+        while let Ok(Some(_)) = self.0.read_signal() {}
+    }
+}
+
+impl AsFd for ChildSignals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Drop for ChildSignals {
+    fn drop(&mut self) {
+        // Unblocking a valid set cannot fail.
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&SigSet::from(Signal::SIGCHLD)), None);
+    }
+}
+
 /// Ignores what asks a program to stop: for a process that stays until the others have gone.
 ///
 /// # Errors

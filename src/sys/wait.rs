@@ -39,6 +39,38 @@ pub fn peek_at_other(pid: i32) -> Option<Ended> {
     ended(WaitStatus::from_raw(Pid::from_raw(pid), fields.nth(48)?.parse().ok()?).ok()?)
 }
 
+/// Waits until any child has ended, which stays to be [reaped](reap); its pid.
+///
+/// # Errors
+/// What waitid(2) answered: ECHILD if there is none.
+pub fn peek_at_any() -> io::Result<i32> {
+    loop {
+        match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+            Err(Errno::EINTR) => {}
+            other => return Ok(other?.pid().map_or(0, Pid::as_raw)),
+        }
+    }
+}
+
+/// The pid of a child that has ended, if there is one; it stays to be [reaped](reap).
+pub fn find_ended() -> Option<i32> {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    waitid(Id::All, flags).ok()?.pid().map(Pid::as_raw)
+}
+
+/// Waits until the child `pid` has ended, and reaps it; how it ended.
+///
+/// # Errors
+/// What waitpid(2) answered.
+pub fn until_end(pid: i32) -> io::Result<Option<Ended>> {
+    loop {
+        match waitpid(Pid::from_raw(pid), None) {
+            Err(Errno::EINTR) => {}
+            other => return Ok(ended(other?)),
+        }
+    }
+}
+
 /// Reaps the child `pid` if it has ended.
 ///
 /// # Errors
@@ -52,14 +84,8 @@ pub fn reap(pid: i32) -> io::Result<Option<Ended>> {
 /// # Errors
 /// What kill(2) or waitpid(2) answered.
 pub fn end(pid: i32) -> io::Result<()> {
-    let pid = Pid::from_raw(pid);
-    kill(pid, Signal::SIGKILL)?;
-    loop {
-        match waitpid(pid, None) {
-            Err(Errno::EINTR) => {}
-            other => return Ok(other.map(drop)?),
-        }
-    }
+    kill(Pid::from_raw(pid), Signal::SIGKILL)?;
+    until_end(pid).map(drop)
 }
 
 fn ended(status: WaitStatus) -> Option<Ended> {

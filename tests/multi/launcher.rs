@@ -3,6 +3,8 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use pinring::multi::{ExitStatus, JoinError, Process, SpawnError, exit, init};
 
 use crate::Case;
@@ -52,31 +54,52 @@ fn fork_with_threads() {
 }
 
 fn killed_during_a_start() {
-    use nix::sys::signal::{Signal, kill};
     init().unwrap();
-    let launcher = launcher();
-    kill(launcher, Signal::SIGSTOP).unwrap();
-    let killer = std::thread::spawn(move || {
-        sleep(100 * MS);
-        kill(launcher, Signal::SIGKILL).unwrap();
-    });
-    assert!(matches!(Process::spawn_fn(square, 1), Err(SpawnError::LauncherGone)));
-    killer.join().unwrap();
+    for is_guarded in [true, false] {
+        // It was the guardian before.
+        let launcher = if is_guarded { launcher() } else { child_named("pinring-launch", Pid::this()) };
+        kill(launcher, Signal::SIGSTOP).unwrap();
+        let killer = std::thread::spawn(move || {
+            sleep(100 * MS);
+            kill(launcher, Signal::SIGKILL).unwrap();
+        });
+        match Process::spawn_fn(square, 2).map(Process::join) {
+            Ok(square) => assert!(is_guarded && square == Ok(4)),
+            Err(error) => assert!(!is_guarded && matches!(error, SpawnError::LauncherGone)),
+        }
+        killer.join().unwrap();
+    }
 }
 
 /// Pid of the launcher.
-pub(crate) fn launcher() -> nix::unistd::Pid {
-    let own = format!(" {} ", std::process::id());
-    let launcher = || {
+pub(crate) fn launcher() -> Pid {
+    child_named("pinring-launch", guardian())
+}
+
+/// Pid of the launcher's parent.
+pub(crate) fn guardian() -> Pid {
+    child_named("pinring-guard", Pid::this())
+}
+
+/// Kills the launcher and who would take its place.
+pub(crate) fn kill_both() {
+    let launcher = launcher();
+    kill(guardian(), Signal::SIGKILL).unwrap();
+    kill(launcher, Signal::SIGKILL).unwrap();
+}
+
+/// A child of that process; it may not have its name yet.
+fn child_named(wanted: &str, parent: Pid) -> Pid {
+    let parent = format!(" {parent} ");
+    let child = || {
         std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
             let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
             let (name, rest) = stat.rsplit_once(')')?;
-            let is_it = name.contains("pinring-launch") && rest[2..].starts_with(&own);
+            let is_it = name.ends_with(wanted) && rest[2..].starts_with(&parent);
             is_it.then(|| entry.file_name().into_string().unwrap())
         })
     };
-    // It may not have its name yet.
-    nix::unistd::Pid::from_raw(std::iter::repeat_with(launcher).flatten().next().unwrap().parse().unwrap())
+    Pid::from_raw(std::iter::repeat_with(child).flatten().next().unwrap().parse().unwrap())
 }
 
 fn nothing_open() {
@@ -89,7 +112,7 @@ fn nothing_open() {
 
 fn without_launcher() {
     init().unwrap();
-    nix::sys::signal::kill(launcher(), nix::sys::signal::Signal::SIGKILL).unwrap();
+    kill_both();
     sleep(20 * MS);
     assert!(matches!(Process::spawn_fn(square, 1), Err(SpawnError::LauncherGone)));
     assert_eq!(Process::spawn(|| 1u8).unwrap().join(), Ok(1));

@@ -16,6 +16,7 @@
 
 mod blobs;
 mod goods;
+mod guardian;
 mod handles;
 mod launcher;
 mod logging;
@@ -54,7 +55,7 @@ pub(crate) fn repeats() -> u64 {
 
 /// How long one may take.
 fn watchdog() -> Duration {
-    Duration::from_secs(20 + repeats() / 2)
+    Duration::from_secs(20 + 2 * repeats())
 }
 
 fn cases() -> Vec<Case> {
@@ -62,6 +63,7 @@ fn cases() -> Vec<Case> {
         process::CASES,
         orphans::CASES,
         launcher::CASES,
+        guardian::CASES,
         scarce::CASES,
         standby::CASES,
         pipe::CASES,

@@ -8,7 +8,7 @@ use pinring::multi::{
     ExitStatus, JoinError, Process, Serde, SpawnError, active_children, current_process, init, parent_process,
 };
 
-use crate::launcher::launcher;
+use crate::launcher::kill_both;
 use crate::random::Random;
 use crate::{Case, repeats};
 
@@ -105,7 +105,7 @@ fn not_needed() {
 
 fn with_the_launcher() {
     let found = have_some();
-    kill(launcher(), Signal::SIGKILL).unwrap();
+    kill_both();
     while standing_by().iter().any(|pid| found.contains(pid)) {
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -279,13 +279,26 @@ impl Cells {
         status: Option<ExitStatus>,
         mut again: impl FnMut(TaskId) -> bool,
     ) {
-        let made = self.head.segments.iter().take_while(|segment| segment.get() != 0).count() * SEGMENT;
-        for number in 0..u32::try_from(made).unwrap_or(0) {
+        for number in self.numbers() {
             let Some(cell) = self.cell(number) else { continue };
             // Once more if whoever waited for it has abandoned it meanwhile.
             while !self.bereave_cell(number, cell, dead, (pid, status), &mut again) {}
         }
         self.head.over.ring_all();
+    }
+
+    /// The tasks that nobody has begun.
+    pub(super) fn submitted(&self) -> impl Iterator<Item = TaskId> {
+        self.numbers().filter_map(|number| {
+            let found = State::unpack(self.cell(number)?.state.get());
+            (found.phase == Phase::Submitted).then_some(TaskId { cell: number, number: found.number })
+        })
+    }
+
+    /// Of all cells that were ever made.
+    fn numbers(&self) -> std::ops::Range<u32> {
+        let made = self.head.segments.iter().take_while(|segment| segment.get() != 0).count() * SEGMENT;
+        0..u32::try_from(made).unwrap_or(0)
     }
 
     /// Whether nothing is left to be done there.

@@ -135,10 +135,9 @@ where
         if self.0.pending.is_empty() {
             return None;
         }
-        let over = self.0.pool.shared.cells.head;
         let pending = &self.0.pending;
         let ready = || pending.iter().position(|(_, result)| result.as_ref().map_or(true, AsyncResult::ready));
-        let index = over.over.wait(Limit::NEVER, ready)?;
+        let index = self.0.pool.shared.wait(Limit::NEVER, ready)?;
         let (place, result) = self.0.pending.remove(index)?;
         Some((place, result.and_then(AsyncResult::get)))
     }

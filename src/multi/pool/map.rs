@@ -276,7 +276,7 @@ impl<R: Message> Run<R> {
                 meanwhile(self);
             }
             let over = || self.tickets.iter().any(|(_, ticket)| ticket.ready()).then_some(());
-            if self.shared.cells.head.over.wait(limit, over).is_none() {
+            if self.shared.wait(limit, over).is_none() {
                 self.job.stop();
                 return self.fail(&TaskError::DeadlineExceeded);
             }

@@ -51,7 +51,7 @@ pub(super) use job::waybills as waybills_of_job;
 pub use map::{MapBuilder, MapError};
 pub(super) use segment::waybills_of_tasks;
 use shared::Shared;
-pub(super) use shared::{bereave, gave_up, role_is_gone};
+pub(super) use shared::{bereave, gave_up, resume, role_is_gone};
 pub use single::TaskBuilder;
 pub use task::{AsyncResult, TaskError};
 pub use typed::TypedPool;

@@ -15,12 +15,12 @@ use crate::multi::child;
 use crate::multi::cpu::Core;
 use crate::multi::error::{SpawnError, TooLarge};
 use crate::multi::family;
-use crate::multi::launcher::Request;
 use crate::multi::member::{BOUND, LAUNCHED, REVIVE, State};
 use crate::multi::message::{Message, Writer};
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::queue::{Consumer, Producer, Shutdown, queue};
 use crate::prim::{AtomicU32, Ordering};
+use crate::process::{Doing, look};
 use crate::sys::wait;
 
 /// A worker's place in the family.
@@ -211,6 +211,26 @@ impl Shared {
         self.tasks.shutdown(Shutdown::Drain);
     }
 
+    /// Waits until `look` finds something, as tasks end; `None`: the time is over.
+    pub(super) fn wait<T>(&self, limit: Limit, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        for slice in limit.slices() {
+            if let Some(found) = self.cells.head.over.wait(slice, &mut look) {
+                return Some(found);
+            }
+            // Nobody would tell of its task.
+            if !family::launcher_lives() && self.has_unburied_worker() {
+                gave_up(self.object());
+            }
+        }
+        look()
+    }
+
+    fn has_unburied_worker(&self) -> bool {
+        let is_gone = |pid: u32| matches!(look(i32::try_from(pid).unwrap_or(0)), None | Some(Doing::Ended));
+        let is_worker = |place: usize| self.object().is_held_as(place, Role::Second);
+        family::members().any(|(place, member)| is_worker(place) && is_gone(member.pid.get()))
+    }
+
     /// Whether no task will be run any more.
     pub(super) fn has_ended(&self) -> bool {
         self.cells.head.ended.get() != 0 || self.cells.head.broken.get() != 0
@@ -234,7 +254,7 @@ impl Shared {
             let member = family::member(worker.place);
             if member.generation() == worker.generation && member.state() == State::Running {
                 member.clear_flag(REVIVE);
-                let _ = family::ask(Request::Kill, worker.place);
+                family::doom(worker.place);
             }
         }
         self.wait_for_workers(Limit::NEVER);
@@ -268,6 +288,17 @@ pub(in crate::multi) fn bereave(object: Object, dead: usize) {
     let of_zombie = || i32::try_from(pid).ok().and_then(wait::peek_at_other).map(Into::into);
     cells.bereave(dead, pid, member.status().or_else(of_zombie), |task: TaskId| {
         Producer::<u64>::lend(Object::in_block(queue), |producer| producer.put_again(task.pack()))
+    });
+}
+
+/// The sweep's part: who was about to have tasks tried again was killed itself.
+pub(in crate::multi) fn resume(object: Object) {
+    let cells = Cells::of(object);
+    Producer::<u64>::lend(Object::in_block(BlockId(cells.head.tasks.get())), |producer| {
+        // What is there already is not run twice.
+        for task in cells.submitted() {
+            let _ = producer.put_again(task.pack());
+        }
     });
 }
 

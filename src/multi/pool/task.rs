@@ -58,9 +58,10 @@ pub enum TaskError {
     #[error("the pool is closed")]
     PoolClosed,
     /// The pool's workers cannot be started: each ended before its first task, and what they said is on the standard error; or the foreman
-    /// of a [`TypedPool`](super::TypedPool) was killed, who starts them.
+    /// of a [`TypedPool`](super::TypedPool) was killed, who starts them, or a worker after the launcher and its guardian.
     #[error(
-        "the pool has no workers, and can start none: they end before they take a task (see what they said), or their foreman has"
+        "the pool has lost workers, and can start none: they end before they take a task (see what they said), or their foreman or the \
+         launcher has ended (was it killed?)"
     )]
     Broken,
     /// The pool has as many tasks as it can have.
@@ -194,7 +195,7 @@ impl<R: Message> AsyncResult<R> {
 
     fn wait_over(&self, limit: Limit) -> bool {
         let limit = limit.or_sooner(self.deadline);
-        self.shared.cells.head.over.wait(limit, || self.is_over().then_some(())).is_some() || self.is_over()
+        self.shared.wait(limit, || self.is_over().then_some(())).is_some()
     }
 
     /// It is over: takes the result.

@@ -239,6 +239,11 @@ impl Slots {
                 // It was received, and only its place not freed.
                 Phase::Taken if self.goods() > 0 && self.waybill_of(position).is_empty() => Phase::Void,
                 Phase::Taken => Phase::Returned,
+                // Who returned it may have been killed before it said so.
+                Phase::Returned => {
+                    returned = true;
+                    continue;
+                }
                 _ => continue,
             };
             if usize::from(found.owner) == dead {

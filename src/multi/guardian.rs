@@ -1,0 +1,170 @@
+//! The guardian: the parent of the launcher, which does nothing but wait, and goes on in its place when it is killed.
+//!
+//! What the launcher had started are its own children then: the kernel gives them to it, as it has asked for the orphans among its
+//! descendants. All else that the launcher knew stands in shared memory, or the processes tell it; what it was in the middle of can be done
+//! twice. It has no parent of that kind itself: a second kill is one too many.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+use super::family::{self, LAUNCHER, MAIN};
+use super::launcher::{Launcher, pid_of};
+use super::member::{DETACHED, DOOMED, LAUNCHED, Member, REVIVE, State};
+use super::{recount, sweep};
+use crate::sys::fork::{Side, fork, parent_pid};
+use crate::sys::pidfd::PidFd;
+use crate::sys::signal::ChildSignals;
+use crate::sys::socket::Channel;
+use crate::sys::wait::Ended;
+use crate::sys::{fd, prctl, signal, stderr, wait};
+
+/// In the guardian's process, and the launcher's, until nobody is left; the exit code.
+pub(super) fn run(requests: &Channel) -> i32 {
+    match found(requests) {
+        Ok(()) => 0,
+        Err(error) => {
+            stderr::say(&format!("pinring: the launcher of this program cannot go on: {error}"));
+            1
+        }
+    }
+}
+
+fn found(requests: &Channel) -> io::Result<()> {
+    prepare(requests)?;
+    let (launcher, main) = (Launcher::new(requests)?, main_process());
+    // SAFETY: neither of them ever starts a thread.
+    #[allow(unsafe_code)]
+    match unsafe { fork() } {
+        Ok(Side::Parent(pid)) => {
+            drop((launcher, main));
+            guard(requests, pid)
+        }
+        // Without a process for it there is no guardian.
+        Ok(Side::Child) | Err(_) => launcher.launch(main),
+    }
+}
+
+fn prepare(requests: &Channel) -> io::Result<()> {
+    // What ends the program ends it by its own hand: we stay until the last member has gone.
+    signal::ignore_stop_signals()?;
+    // What the program had open when it began: the other ends must see it closed when the program closes it.
+    let [line, memory, reader, writer] = family::descriptors();
+    let keep = [line, memory, reader, writer, requests.as_fd().as_raw_fd()];
+    // SAFETY: the owners of all other descriptors are in frames that we never return to: we leave through `_exit`.
+    #[allow(unsafe_code)]
+    unsafe {
+        fd::close_all_but(&keep)?;
+    }
+    prctl::adopt_orphans(true)
+}
+
+/// The main process; `None`: it has ended.
+fn main_process() -> io::Result<Option<PidFd>> {
+    let main = PidFd::open(pid_of(MAIN));
+    // By now that may be another's pid.
+    if parent_pid() == pid_of(MAIN) { main.map(Some) } else { Ok(None) }
+}
+
+fn guard(requests: &Channel, launcher: i32) -> io::Result<()> {
+    prctl::set_name("pinring-guard")?;
+    if outlive(launcher)? == Some(Ended::Code(0)) {
+        return Ok(());
+    }
+    prctl::adopt_orphans(false)?;
+    let mut launcher = Launcher::new(requests)?;
+    launcher.adopt(ChildSignals::take_over()?)?;
+    launcher.inherit();
+    launcher.serve()
+}
+
+/// Waits until the launcher has ended; how. Reaps the orphans that end meanwhile.
+fn outlive(launcher: i32) -> io::Result<Option<Ended>> {
+    loop {
+        let pid = wait::peek_at_any()?;
+        // One of its children can be ours only when it has ended; how that one did is to be known.
+        let is_its =
+            |(_, page): (usize, &Member)| page.is(LAUNCHED) && page.state() == State::Running && is_at(page, pid);
+        if pid == launcher || family::members().any(is_its) {
+            return wait::until_end(launcher);
+        }
+        wait::reap(pid)?;
+    }
+}
+
+fn is_at(page: &Member, pid: i32) -> bool {
+    i32::try_from(page.pid.get()) == Ok(pid)
+}
+
+impl Launcher<'_> {
+    /// Goes on where the one before was killed.
+    fn inherit(&mut self) {
+        sweep::resume(LAUNCHER, &mut self.suspects);
+        self.suspects.extend(recount::all_on_board());
+        let mut dead = Vec::new();
+        for (place, page) in family::members().filter(|(place, _)| *place != LAUNCHER) {
+            match page.state() {
+                State::Running if !self.find(place, page) => dead.push(place),
+                // It ended with the one before.
+                State::StandingBy if page.recall() => page.set_state(State::Free),
+                State::Reserved if page.parent() == LAUNCHER => page.set_state(State::Free),
+                State::Reserved if page.is(LAUNCHED) && !page.is(DETACHED) => self.find_begun(place, page),
+                State::Ended if page.is(REVIVE) => self.unborn.push(place),
+                State::Ended => family::vacate_if_detached(place),
+                _ => {}
+            }
+        }
+        // Children first: what their parents hold is given back when they have ended.
+        dead.sort_by_key(|place| std::cmp::Reverse(depth(*place)));
+        for place in dead {
+            self.bury(place);
+        }
+        for (place, page) in family::members().filter(|(_, page)| page.is(DOOMED)) {
+            if page.state() == State::Running {
+                self.kill(place);
+            }
+        }
+        // Who has asked for something asks again, and who was not woken looks again.
+        family::member(LAUNCHER).restarts.add(1);
+        for (_, page) in family::members() {
+            page.news.ring_all();
+            page.bell.ring_all();
+        }
+    }
+
+    /// Observes the process of a member that runs; false: it is not there any more.
+    fn find(&mut self, place: usize, page: &Member) -> bool {
+        // Its pid can be another's, if it was reaped.
+        match place {
+            MAIN => parent_pid() == pid_of(place) && self.try_to_observe(place),
+            _ if page.is(LAUNCHED) => is_there(page) && self.try_to_observe(place),
+            _ => self.try_to_observe(place),
+        }
+    }
+
+    /// Where a start was asked for: it may have been done, as far as the fork.
+    fn find_begun(&mut self, place: usize, page: &Member) {
+        if is_there(page) {
+            page.set_state(State::Running);
+            self.watch(place);
+        }
+    }
+}
+
+/// Whether one that the launcher forked is there, or has ended and was not reaped.
+fn is_there(page: &Member) -> bool {
+    loop {
+        let pid = page.pid.get();
+        if i32::try_from(pid).is_ok_and(|pid| wait::peek(pid).is_ok()) {
+            return true;
+        }
+        if page.renounce(pid) {
+            return false;
+        }
+    }
+}
+
+/// How many parents a member has, one above the other.
+fn depth(place: usize) -> usize {
+    let parent = |place: &usize| Some(family::member(*place).parent()).filter(|parent| *parent != 0);
+    std::iter::successors(Some(place), parent).take(super::arena::MEMBERS).count()
+}
