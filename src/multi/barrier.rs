@@ -41,7 +41,7 @@ pub struct Barrier {
 
 /// For the sweep.
 pub(super) fn bereave(object: Object, dead: usize) {
-    object.body::<Rounds>().bereave(dead, family::member(dead).pid.get(), Comers::of(object));
+    object.body::<Rounds>().bereave(dead, family::member(dead).pid(), Comers::of(object));
 }
 
 fn call<F: Fn() + Copy>() {

@@ -55,7 +55,6 @@ impl Launcher<'_> {
         if life.idle > IDLE_DEATHS {
             let block = BlockId(u32::try_from(member.job[1].get()).unwrap_or(0));
             pool::gave_up(Object { block, generation: member.job[3].get() });
-            member.clear_flag(REVIVE);
             return false;
         }
         member.revive();
@@ -122,11 +121,14 @@ impl Launcher<'_> {
         let member = family::member(place);
         let parent = member.parent();
         if member.is(NAMES) {
-            shared_memory::remove_names_of(member.pid.get());
+            shared_memory::remove_names_of(member.pid());
             member.clear_flag(NAMES);
         }
-        if member.is(REVIVE) && self.revive(place, member) {
-            return;
+        if member.is(REVIVE) {
+            if self.revive(place, member) {
+                return;
+            }
+            member.clear_flag(REVIVE);
         }
         // Last of all: whoever sees it may give the place to another.
         member.set_state(State::Ended);

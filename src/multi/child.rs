@@ -100,6 +100,9 @@ pub(super) fn launched(place: usize, (launcher, stands_by): (i32, bool), prepare
         prepare();
         if stands_by {
             prctl::die_with_parent()?;
+            if parent_pid() != launcher {
+                exit_now(STILLBORN);
+            }
         }
         // Who takes over from a launcher that was killed has another in our place if it does not know of us.
         if !member.claim(own_pid().unsigned_abs(), || parent_pid() == launcher) {

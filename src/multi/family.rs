@@ -181,7 +181,7 @@ pub(super) fn detach(place: usize) {
 
 /// It has ended. Whoever comes last, who detaches it or who buries it, frees its place.
 pub(super) fn vacate_if_detached(place: usize) {
-    member(place).free_if_detached(|| waybill(place).settle());
+    member(place).free_if_detached((me(), member(me())), || waybill(place).settle());
 }
 
 /// All members but the first, which is nobody.

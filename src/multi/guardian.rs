@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use super::family::{self, LAUNCHER, MAIN};
 use super::launcher::{Launcher, pid_of};
-use super::member::{DETACHED, DOOMED, LAUNCHED, Member, REVIVE, State};
+use super::member::{DOOMED, LAUNCHED, Member, REVIVE, State};
 use super::{recount, sweep};
 use crate::sys::fork::{Side, fork, parent_pid};
 use crate::sys::pidfd::PidFd;
@@ -39,14 +39,19 @@ fn found(requests: &Channel) -> io::Result<()> {
             drop((launcher, main));
             guard(requests, pid)
         }
+        Ok(Side::Child) => launcher.launch(main),
         // Without a process for it there is no guardian.
-        Ok(Side::Child) | Err(_) => launcher.launch(main),
+        Err(_) => {
+            prctl::adopt_orphans(false)?;
+            launcher.launch(main)
+        }
     }
 }
 
 fn prepare(requests: &Channel) -> io::Result<()> {
     // What ends the program ends it by its own hand: we stay until the last member has gone.
     signal::ignore_stop_signals()?;
+    signal::heed_children()?;
     // What the program had open when it began: the other ends must see it closed when the program closes it.
     let [line, memory, reader, writer] = family::descriptors();
     let keep = [line, memory, reader, writer, requests.as_fd().as_raw_fd()];
@@ -74,6 +79,8 @@ fn guard(requests: &Channel, launcher: i32) -> io::Result<()> {
     let mut launcher = Launcher::new(requests)?;
     launcher.adopt(ChildSignals::take_over()?)?;
     launcher.inherit();
+    // Of those that ended before there was news of it.
+    launcher.reap_orphans();
     launcher.serve()
 }
 
@@ -102,13 +109,16 @@ impl Launcher<'_> {
         self.suspects.extend(recount::all_on_board());
         let mut dead = Vec::new();
         for (place, page) in family::members().filter(|(place, _)| *place != LAUNCHER) {
+            // It ended with the one before; unless somebody has just engaged it, whose it is then.
+            if page.state() == State::StandingBy && page.recall() {
+                page.set_state(State::Free);
+            }
             match page.state() {
                 State::Running if !self.find(place, page) => dead.push(place),
-                // It ended with the one before.
-                State::StandingBy if page.recall() => page.set_state(State::Free),
-                State::Reserved if page.parent() == LAUNCHER => page.set_state(State::Free),
-                State::Reserved if page.is(LAUNCHED) && !page.is(DETACHED) => self.find_begun(place, page),
-                State::Ended if page.is(REVIVE) => self.unborn.push(place),
+                State::Reserved if page.parent() == LAUNCHER => family::vacate(place),
+                State::Reserved if page.is(LAUNCHED) => self.find_begun(place, page),
+                State::Ended if page.is(REVIVE) && page.seek(is_ours).is_none() => self.unborn.push(place),
+                State::Ended if page.is(REVIVE) => self.begin(place, page),
                 State::Ended => family::vacate_if_detached(place),
                 _ => {}
             }
@@ -136,31 +146,29 @@ impl Launcher<'_> {
         // Its pid can be another's, if it was reaped.
         match place {
             MAIN => parent_pid() == pid_of(place) && self.try_to_observe(place),
-            _ if page.is(LAUNCHED) => is_there(page) && self.try_to_observe(place),
+            _ if page.is(LAUNCHED) => page.seek(is_ours).is_some() && self.try_to_observe(place),
             _ => self.try_to_observe(place),
         }
     }
 
     /// Where a start was asked for: it may have been done, as far as the fork.
     fn find_begun(&mut self, place: usize, page: &Member) {
-        if is_there(page) {
-            page.set_state(State::Running);
-            self.watch(place);
+        // Another pid is that of a place that is not to be launched: what is known of it is just being written.
+        if is_ours(pid_of(place)) || page.pid() == 0 && page.seek(is_ours).is_some() {
+            self.begin(place, page);
         }
+    }
+
+    /// It was forked, and that was not yet written down.
+    fn begin(&mut self, place: usize, page: &Member) {
+        page.set_state(State::Running);
+        self.watch(place);
     }
 }
 
 /// Whether one that the launcher forked is there, or has ended and was not reaped.
-fn is_there(page: &Member) -> bool {
-    loop {
-        let pid = page.pid.get();
-        if i32::try_from(pid).is_ok_and(|pid| wait::peek(pid).is_ok()) {
-            return true;
-        }
-        if page.renounce(pid) {
-            return false;
-        }
-    }
+fn is_ours(pid: i32) -> bool {
+    wait::peek(pid).is_ok()
 }
 
 /// How many parents a member has, one above the other.

@@ -33,7 +33,7 @@ pub struct ProcessInfo {
 
 impl ProcessInfo {
     fn of(member: &Member) -> Self {
-        Self { pid: member.pid.get(), name: member.name(), daemon: member.is(DAEMON) }
+        Self { pid: member.pid(), name: member.name(), daemon: member.is(DAEMON) }
     }
 }
 
@@ -82,7 +82,7 @@ pub fn active_children() -> Vec<ProcessInfo> {
 
 /// One that has ended may not have been buried yet.
 fn runs(member: &Member) -> bool {
-    let pid = i32::try_from(member.pid.get()).unwrap_or(0);
+    let pid = i32::try_from(member.pid()).unwrap_or(0);
     member.state() == State::Running && !matches!(look(pid), None | Some(Doing::Ended))
 }
 

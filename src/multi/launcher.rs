@@ -9,7 +9,7 @@ use super::arena::MEMBERS;
 use super::burial::Life;
 use super::child;
 use super::family::{self, MAIN};
-use super::member::{REVIVE, State};
+use super::member::{DOOMED, REVIVE, State};
 use super::recount::{Suspect, recount};
 use super::standby::{self, Hurry};
 use crate::sys::epoll::Epoll;
@@ -108,12 +108,16 @@ impl Launcher<'_> {
         Ok(())
     }
 
-    fn reap_orphans(&mut self) {
+    pub(super) fn reap_orphans(&mut self) {
         let Some(orphans) = &self.orphans else { return };
         orphans.take();
         while let Some(pid) = wait::find_ended() {
-            match (1..MEMBERS).find(|place| self.watched[*place].is_some() && pid_of(*place) == pid) {
-                Some(place) => self.ended(place),
+            match (1..MEMBERS).find(|place| self.is_known(*place) && pid_of(*place) == pid) {
+                Some(place) if self.watched[place].is_some() => self.ended(place),
+                Some(place) => {
+                    self.unseen.retain(|unseen| *unseen != place);
+                    self.reap(place);
+                }
                 None => drop(wait::reap(pid)),
             }
         }
@@ -205,7 +209,8 @@ impl Launcher<'_> {
                         self.hurry.asked();
                     }
                 }
-                3 => drop(self.kill(place)),
+                // Meanwhile it may be another's place.
+                3 if family::member(place).is(DOOMED) => drop(self.kill(place)),
                 _ => {}
             }
         }

@@ -69,8 +69,8 @@ pub(super) const NAMES: u32 = 32;
 /// It is to be killed.
 pub(super) const DOOMED: u32 = 64;
 
-/// No process has this pid.
-const NOBODY: u32 = u32::MAX;
+/// Above a pid, which never has so many bits: that process is not there any more, and none that was forked then is to be.
+const ABSENT: u32 = 1 << 31;
 
 /// Most bytes of a name.
 pub(super) const NAME: usize = 64;
@@ -82,6 +82,7 @@ pub(super) struct Member {
     /// In the lowest byte a [`State`]; unless that is Free, above it the place of the member that started it, and as much of that one's
     /// generation as there is room for: so there is no moment in which it is not known whose it is.
     state: Word32,
+    /// Its process, perhaps [`ABSENT`].
     pub(super) pid: Word32,
     /// Pid of the process that started it.
     pub(super) parent_pid: Word32,
@@ -135,7 +136,7 @@ impl Member {
         self.restarts.set(0);
         self.tasks.set(0);
         self.generation.add(1);
-        self.parent_pid.set(parent.pid.get());
+        self.parent_pid.set(parent.pid());
         self.flags.set(flags);
         self.set_name(name);
         true
@@ -161,10 +162,10 @@ impl Member {
 
     /// Takes it, which stands by, for a child of the member at that place; false if another was faster, or the launcher.
     pub(super) fn engage(&self, (place, parent): (usize, &Self), flags: u32, name: &str) -> bool {
-        if !self.stands_by_no_longer(State::Running as u32 | parent.as_parent(place)) {
+        if !self.stands_by_no_longer(|_| State::Running as u32 | parent.as_parent(place)) {
             return false;
         }
-        self.parent_pid.set(parent.pid.get());
+        self.parent_pid.set(parent.pid());
         self.set_flag(flags);
         self.set_name(name);
         true
@@ -172,12 +173,12 @@ impl Member {
 
     /// The launcher takes it back, which stands by; false if somebody was faster.
     pub(super) fn recall(&self) -> bool {
-        self.stands_by_no_longer(State::Reserved as u32)
+        self.stands_by_no_longer(|found| found & !STATE | State::Reserved as u32)
     }
 
-    fn stands_by_no_longer(&self, state: u32) -> bool {
+    fn stands_by_no_longer(&self, state: impl FnOnce(u32) -> u32) -> bool {
         let found = self.state.get();
-        State::of(found & STATE) == State::StandingBy && self.state.replace(found, state).is_ok()
+        State::of(found & STATE) == State::StandingBy && self.state.replace(found, state(found)).is_ok()
     }
 
     /// What a child's state says of it, at that place.
@@ -200,10 +201,11 @@ impl Member {
         self.is_child_of(self.parent(), parent)
     }
 
-    /// Frees it, once `settle` has given back what it left, if it has ended and nobody will ask how.
-    pub(super) fn free_if_detached(&self, settle: impl FnOnce()) {
+    /// Frees it, once `settle` has given back what it left, if it has ended and nobody will ask how. By the member at that place: should
+    /// that be killed, it is known whose the rest is to do.
+    pub(super) fn free_if_detached(&self, (place, own): (usize, &Self), settle: impl FnOnce()) {
         let found = self.state.get();
-        let ours = found & !STATE | State::Reserved as u32;
+        let ours = State::Reserved as u32 | own.as_parent(place);
         // One of two at a time: once it is free another may have the place, and settle what is its own.
         if self.is(DETACHED) && State::of(found & STATE) == State::Ended && self.state.replace(found, ours).is_ok() {
             settle();
@@ -229,6 +231,11 @@ impl Member {
         self.news.ring_all();
     }
 
+    /// Its process; 0: there was none yet.
+    pub(super) fn pid(&self) -> u32 {
+        self.pid.get() & !ABSENT
+    }
+
     /// The process that was forked for it says which it is, if `is_expected` by who forked it; false: it is not, any more.
     pub(super) fn claim(&self, pid: u32, is_expected: impl FnOnce() -> bool) -> bool {
         let found = self.pid.get();
@@ -236,9 +243,15 @@ impl Member {
         found == pid || is_expected() && (self.pid.replace(found, pid).is_ok() || self.pid.get() == pid)
     }
 
-    /// Nobody is there, as was seen of the process `found`, and nobody who was forked for it can be any more; false: one has just come.
-    pub(super) fn renounce(&self, found: u32) -> bool {
-        self.pid.replace(found, NOBODY).is_ok()
+    /// Its process, if `is_there` finds it; if not, none that was forked for it can claim to be it any more.
+    pub(super) fn seek(&self, is_there: impl Fn(i32) -> bool) -> Option<i32> {
+        loop {
+            let found = self.pid.get();
+            let pid = i32::try_from(found).ok().filter(|pid| *pid != 0 && is_there(*pid));
+            if pid.is_some() || self.pid.replace(found, found | ABSENT).is_ok() {
+                return pid;
+            }
+        }
     }
 
     /// Another is about to be started in its place.

@@ -93,7 +93,7 @@ impl<R: Message> Process<R> {
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.member().pid.get()
+        self.member().pid()
     }
 
     /// Its name.
@@ -193,7 +193,7 @@ impl<R: Message> Process<R> {
             }
             Answer::Panicked => {
                 let (message, location) = child::read_panic(&child::read_answer(self.place, len));
-                Err(JoinError::Panicked(PanicInfo { message, location, pid: member.pid.get() }))
+                Err(JoinError::Panicked(PanicInfo { message, location, pid: member.pid() }))
             }
             Answer::TooLarge => Err(JoinError::TooLarge(TooLarge::noted(&child::read_answer(self.place, len)), status)),
             Answer::None => Err(JoinError::Exited(status)),

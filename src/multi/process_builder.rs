@@ -159,7 +159,7 @@ impl ProcessBuilder {
                 word.set(value);
             }
             family::start(place).inspect_err(|_| member.set_state(State::Free))?;
-            let opened = PidFd::open(i32::try_from(member.pid.get()).unwrap_or(0));
+            let opened = PidFd::open(pid_of(place));
             // It waits for us. If somebody kills it all the same, its status is there before its pid can be another's.
             let is_killed = member.status().is_some();
             match opened {

@@ -157,7 +157,7 @@ impl RawLock {
     /// Gives it back poisoned, because this thread panics.
     #[cold]
     pub(super) fn release_poisoned(&self) {
-        self.set_death(Death::Panicked { pid: family::member(family::me()).pid.get() });
+        self.set_death(Death::Panicked { pid: family::member(family::me()).pid() });
         self.put_down(POISON);
     }
 
@@ -220,7 +220,7 @@ impl RawLock {
     /// Pid of the process that holds it.
     pub(super) fn owner(&self) -> Option<u32> {
         let owner = self.word.get() & OWNER;
-        (owner != 0 && !is_of_parts(owner)).then(|| family::member(thread::place_of(owner)).pid.get())
+        (owner != 0 && !is_of_parts(owner)).then(|| family::member(thread::place_of(owner)).pid())
     }
 
     /// As [`Self::take`], but a thread that holds it takes it once more.
@@ -247,7 +247,7 @@ impl RawLock {
         let depth = self.depth.get().saturating_sub(1);
         self.depth.set(depth);
         if poisoned {
-            self.set_death(Death::Panicked { pid: family::member(family::me()).pid.get() });
+            self.set_death(Death::Panicked { pid: family::member(family::me()).pid() });
             self.change(|word| Some(word | POISON));
         }
         if depth == 0 {
@@ -274,13 +274,13 @@ impl RawLock {
 
     /// A part was lost with a process.
     pub(super) fn part_died(&self, dead: usize) {
-        self.set_death(Death::Died { pid: family::member(dead).pid.get() });
+        self.set_death(Death::Died { pid: family::member(dead).pid() });
         self.change(|word| (is_of_parts(word) && word & POISON == 0).then_some(word | POISON));
     }
 
     /// For the sweep: frees it from a dead member, and wakes all who wait for it.
     pub(super) fn bereave(&self, dead: usize) {
-        let by = Death::Died { pid: family::member(dead).pid.get() };
+        let by = Death::Died { pid: family::member(dead).pid() };
         self.change(|word| {
             let is_its = thread::place_of(word & OWNER) == dead;
             is_its.then(|| self.set_death(by)).map(|()| POISON)

@@ -243,7 +243,7 @@ impl Drop for SharedMemory {
             // It lives on in a child, which is its maker from now on.
             Some(heir) => {
                 family::member(heir).set_flag(NAMES);
-                let pid = family::member(heir).pid.get();
+                let pid = family::member(heir).pid();
                 write_maker(&self.mapping, Maker { pid, started: start_of(pid), ..maker });
             }
             None => drop(self.remove()),

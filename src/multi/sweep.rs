@@ -35,12 +35,14 @@ pub(super) fn resume(me: usize, suspects: &mut Vec<Suspect>) {
         object.take_from_the_dead(me);
         // Also where it held nothing: who was about to be woken is.
         bereave(kind, object, me);
-        match kind {
-            Kind::Pool => pool::resume(object),
-            Kind::Condvar => drop(object.body::<Waiting>().notify(1)),
-            _ => {}
+        if kind == Kind::Pool {
+            pool::resume(object);
         }
         if was_looked_at {
+            if kind == Kind::Condvar {
+                // It may have been about to notify another in place of the dead.
+                object.body::<Waiting>().notify(1);
+            }
             role_is_gone(kind, object, 0);
             unload_if_left(kind, object);
         }
@@ -74,11 +76,11 @@ pub(super) fn sweep_block(me: usize, dead: usize, block: BlockId, kind: Kind) {
     if object.is_held_by(dead) {
         // One that only looked whether it was the last to let go had let go.
         let had_a_role = [Role::First, Role::Second].into_iter().any(|role| object.is_held_as(dead, role));
-        bereave(kind, object, dead);
-        // Should we be killed now, it is known where the roles are still to be looked at.
+        // Should we be killed, it is known where.
         object.look(me);
+        bereave(kind, object, dead);
         object.take_from_the_dead(dead);
-        role_is_gone(kind, object, if had_a_role { family::member(dead).pid.get() } else { 0 });
+        role_is_gone(kind, object, if had_a_role { family::member(dead).pid() } else { 0 });
         unload_if_left(kind, object);
         object.look_away(me);
     }

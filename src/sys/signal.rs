@@ -53,6 +53,17 @@ impl Drop for StopSignals {
     }
 }
 
+/// Sets what is done about children that have ended back to the default: whoever waits for them finds them, also where they were to be
+/// ignored.
+///
+/// # Errors
+/// What the system answered.
+pub fn heed_children() -> io::Result<()> {
+    // SAFETY: SIG_DFL installs no handler.
+    unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
+    Ok(())
+}
+
 /// News of children that have ended, as input.
 #[derive(Debug)]
 pub struct ChildSignals(Inner);

@@ -8,8 +8,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 use pinring::multi::{
-    Blob, ExitStatus, JoinError, LockError, Mutex, Pool, Process, Retry, Semaphore, TaskError, blocks_in_use, exit,
-    init, queue, task_attempt,
+    Blob, Consumer, Death, ExitStatus, JoinError, LockError, Mutex, Permit, Pool, Process, Producer, Retry, Semaphore,
+    SharedMemory, TaskError, blocks_in_use, exit, init, queue, task_attempt,
 };
 
 use crate::launcher::{guardian, kill_both, launcher};
@@ -19,6 +19,8 @@ use crate::{Case, repeats};
 pub(crate) const CASES: &[Case] = &[
     ("a_kill_of_the_launcher_does_not_matter_to_those_it_started", with_children),
     ("a_kill_of_the_launcher_leaves_no_zombie_of_those_it_started", orphans),
+    ("a_launcher_that_a_real_time_signal_kills_has_a_successor", by_real_time),
+    ("a_launcher_of_who_ignores_its_children_has_a_successor", children_ignored),
     ("a_kill_of_the_launcher_is_survived_by_starts", starts),
     ("a_kill_of_the_launcher_is_survived_by_a_pool_whose_workers_are_killed", pool),
     ("a_kill_of_the_launcher_is_survived_by_what_the_killed_held", deaths),
@@ -85,13 +87,38 @@ fn each_time(trial: impl Fn(Duration)) {
 /// The launcher is killed by now, and somebody is in its place.
 fn wait_for_successor(killer: Pid) {
     waitpid(killer, None).unwrap();
+    survives();
+}
+
+fn by_real_time() {
+    init().unwrap();
+    // SAFETY: takes two integers.
+    assert_eq!(unsafe { libc::kill(launcher().as_raw(), libc::SIGRTMIN() + 2) }, 0);
+    survives();
+    let child = Process::spawn_fn(|()| std::thread::sleep(Duration::from_secs(1000)), ()).unwrap();
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::kill(child.pid() as i32, libc::SIGRTMIN() + 2) }, 0);
+    let signal = libc::SIGRTMIN() + 2;
+    assert_eq!(child.join(), Err(JoinError::Exited(ExitStatus::Signal { signal, core_dumped: false })));
+}
+
+/// Waits until somebody is in the launcher's place.
+fn survives() {
     while Process::spawn_fn(square, 3).unwrap().join() != Ok(9) {}
+}
+
+fn children_ignored() {
+    // SAFETY: installs no handler.
+    unsafe { nix::sys::signal::signal(Signal::SIGCHLD, nix::sys::signal::SigHandler::SigIgn) }.unwrap();
+    init().unwrap();
+    kill(launcher(), Signal::SIGKILL).unwrap();
+    survives();
 }
 
 fn with_children() {
     init().unwrap();
     let (producer, consumer) = queue::<i64>(4).unwrap();
-    let echo = |consumer: pinring::multi::Consumer<i64>| consumer.get().unwrap();
+    let echo = |consumer: Consumer<i64>| consumer.get().unwrap();
     let launched = Process::spawn_fn(echo, consumer.clone()).unwrap();
     let forked = Process::spawn(move || consumer.get().unwrap()).unwrap();
     kill(launcher(), Signal::SIGKILL).unwrap();
@@ -161,48 +188,68 @@ fn pool() {
     });
 }
 
+/// What the one is given that will be killed.
+type Share = ((Mutex<u64>, Semaphore, Consumer<u64>), (Producer<Blob<u8>>, Producer<u64>, Semaphore));
+
+/// Holds something of everything.
+fn hold(((mutex, permits, consumer), (goods, lonely, ready)): Share) {
+    let _value = mutex.lock().unwrap();
+    let _permit = permits.acquire();
+    let _lease = consumer.lease().unwrap();
+    goods.put(Blob::from_slice(&[1u8, 2, 3]).unwrap()).unwrap();
+    let _blob = Blob::from_slice(&[0u8; 5000]).unwrap();
+    let _named = SharedMemory::create(&name(std::process::id()), 10).unwrap();
+    lonely.put(5).unwrap();
+    ready.release(1).unwrap();
+    std::thread::sleep(Duration::from_secs(1000));
+}
+
+fn name(pid: u32) -> String {
+    format!("estate-{pid}")
+}
+
 /// Has one process hold something of everything and be killed; tells what the others find.
 struct Estate {
     mutex: Mutex<u64>,
     permits: Semaphore,
-    values: (pinring::multi::Producer<u64>, pinring::multi::Consumer<u64>),
-    goods: (pinring::multi::Producer<Blob<u8>>, pinring::multi::Consumer<Blob<u8>>),
-    alone: pinring::multi::Consumer<u64>,
+    values: (Producer<u64>, Consumer<u64>),
+    goods: Consumer<Blob<u8>>,
+    alone: Consumer<u64>,
     dead: Process<()>,
 }
 
 impl Estate {
-    fn new() -> Self {
+    fn new(is_launched: bool) -> Self {
         let mutex = Mutex::new(7).unwrap();
         let permits = Semaphore::new(2).unwrap();
         let (producer, consumer) = queue::<u64>(4).unwrap();
-        let goods = queue::<Blob<u8>>(2).unwrap();
+        let (sender, goods) = queue::<Blob<u8>>(2).unwrap();
         let (lonely, alone) = queue::<u64>(2).unwrap();
         producer.put_all([1, 2]).unwrap();
-        let theirs = (mutex.clone(), permits.clone(), consumer.clone(), goods.0.clone());
         let held = Semaphore::new(0).unwrap();
-        let ready = held.clone();
-        let dead = Process::spawn(move || {
-            let (mutex, permits, consumer, goods) = theirs;
-            let _value = mutex.lock().unwrap();
-            let _permit = permits.acquire();
-            let _lease = consumer.lease().unwrap();
-            goods.put(Blob::from_slice(&[1u8, 2, 3]).unwrap()).unwrap();
-            let _blob = Blob::from_slice(&[0u8; 5000]).unwrap();
-            lonely.put(5).unwrap();
-            ready.release(1).unwrap();
-            std::thread::sleep(Duration::from_secs(1000));
-        })
-        .unwrap();
-        held.acquire().forget();
+        let share =
+            || ((mutex.clone(), permits.clone(), consumer.clone()), (sender.clone(), lonely.clone(), held.clone()));
+        let begin = || {
+            let share = share();
+            if is_launched { Process::spawn_fn(hold, share).unwrap() } else { Process::spawn(|| hold(share)).unwrap() }
+        };
+        let mut dead = begin();
+        while held.acquire_timeout(10 * MS).map(Permit::forget).is_none() {
+            // It stood by, and ended with the launcher.
+            if !dead.is_alive() {
+                dead = begin();
+            }
+        }
+        drop((sender, lonely));
         Self { mutex, permits, values: (producer, consumer), goods, alone, dead }
     }
 
     /// After its death, however the launcher fared: all within the time of a wait.
     fn settle(self) {
+        let pid = self.dead.pid();
         self.dead.kill().unwrap();
         match self.mutex.lock() {
-            Err(LockError::OwnerDied { guard, .. }) => assert_eq!(*guard, 7),
+            Err(LockError::OwnerDied { guard, by }) => assert_eq!((*guard, by), (7, Death::Died { pid })),
             other => panic!("{other:?}"),
         }
         let permits = [self.permits.acquire(), self.permits.acquire()];
@@ -216,11 +263,13 @@ impl Estate {
         got.sort_unstable();
         assert_eq!(got, [(1, 2), (2, 1)]);
         assert_eq!(self.values.0.put_all([7; 4]), Ok(4), "a place is lost");
-        assert_eq!(*self.goods.1.get().unwrap(), [1, 2, 3]);
+        assert_eq!(*self.goods.get().unwrap(), [1, 2, 3]);
         assert_eq!(self.alone.get(), Ok(5));
         let end = self.alone.get().unwrap_err().to_string();
         assert!(end.contains("nobody puts"), "{end}");
         assert!(matches!(self.dead.join(), Err(JoinError::Exited(ExitStatus::Signal { signal: 9, .. }))));
+        let mut names = std::fs::read_dir("/dev/shm").unwrap().flatten().map(|entry| entry.file_name());
+        assert!(!names.any(|left| left.to_string_lossy().contains(&name(pid))), "its name is left");
         drop(permits);
     }
 }
@@ -228,8 +277,8 @@ impl Estate {
 fn deaths() {
     each_time(|time| {
         let killer = kill_launcher_after(time);
-        for _ in 0..6 {
-            Estate::new().settle();
+        for n in 0..6 {
+            Estate::new(n % 2 == 0).settle();
         }
         wait_for_successor(killer);
         expect_nothing_held();
@@ -243,7 +292,7 @@ fn guardian_killed() {
     assert!(matches!(pool.apply(|()| -> i32 { exit(1) }, ()), Err(TaskError::WorkerDied { .. })));
     assert_eq!(pool.apply(square, 3), Ok(9));
     pool.join();
-    Estate::new().settle();
+    Estate::new(true).settle();
     expect_nothing_held();
     // Our child, which nobody waits for.
     waitpid(Pid::from_raw(-1), None).unwrap();
@@ -295,7 +344,7 @@ fn each_point(stops: u64, trial: impl Fn(Point)) {
 
 fn points_of_a_burial() {
     each_point(20, |point| {
-        let estate = Estate::new();
+        let estate = Estate::new(point.steps % 2 == 0);
         kill_launcher_at(point, || estate.dead.kill().unwrap());
         estate.settle();
         expect_nothing_held();

@@ -287,11 +287,13 @@ impl Cells {
         self.head.over.ring_all();
     }
 
-    /// The tasks that nobody has begun.
-    pub(super) fn submitted(&self) -> impl Iterator<Item = TaskId> {
+    /// The tasks that are to be tried again.
+    pub(super) fn begun_before(&self) -> impl Iterator<Item = TaskId> {
         self.numbers().filter_map(|number| {
-            let found = State::unpack(self.cell(number)?.state.get());
-            (found.phase == Phase::Submitted).then_some(TaskId { cell: number, number: found.number })
+            let cell = self.cell(number)?;
+            let found = State::unpack(cell.state.get());
+            let is_waiting = matches!(found.phase, Phase::Submitted | Phase::Errand) && cell.attempts.get() > 0;
+            is_waiting.then_some(TaskId { cell: number, number: found.number })
         })
     }
 

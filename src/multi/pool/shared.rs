@@ -121,7 +121,7 @@ impl Shared {
     pub(super) fn worker_infos(&self) -> Vec<WorkerInfo> {
         let info = |worker: &Worker| {
             let member = family::member(worker.place);
-            let (pid, tasks, restarts) = (member.pid.get(), member.tasks.get(), member.restarts.get());
+            let (pid, tasks, restarts) = (member.pid(), member.tasks.get(), member.restarts.get());
             WorkerInfo { pid, core: worker.core, tasks, restarts }
         };
         self.workers.iter().map(info).collect()
@@ -228,7 +228,7 @@ impl Shared {
     fn has_unburied_worker(&self) -> bool {
         let is_gone = |pid: u32| matches!(look(i32::try_from(pid).unwrap_or(0)), None | Some(Doing::Ended));
         let is_worker = |place: usize| self.object().is_held_as(place, Role::Second);
-        family::members().any(|(place, member)| is_worker(place) && is_gone(member.pid.get()))
+        family::members().any(|(place, member)| is_worker(place) && is_gone(member.pid()))
     }
 
     /// Whether no task will be run any more.
@@ -283,7 +283,7 @@ pub(in crate::multi) fn bereave(object: Object, dead: usize) {
     let member = family::member(dead);
     let cells = Cells::of(object);
     let queue = BlockId(cells.head.tasks.get());
-    let pid = member.pid.get();
+    let pid = member.pid();
     // One that the pool's foreman has forked is not the launcher's child.
     let of_zombie = || i32::try_from(pid).ok().and_then(wait::peek_at_other).map(Into::into);
     cells.bereave(dead, pid, member.status().or_else(of_zombie), |task: TaskId| {
@@ -296,7 +296,7 @@ pub(in crate::multi) fn resume(object: Object) {
     let cells = Cells::of(object);
     Producer::<u64>::lend(Object::in_block(BlockId(cells.head.tasks.get())), |producer| {
         // What is there already is not run twice.
-        for task in cells.submitted() {
+        for task in cells.begun_before() {
             let _ = producer.put_again(task.pack());
         }
     });
