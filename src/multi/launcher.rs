@@ -34,8 +34,6 @@ pub(super) enum Request {
 /// Token of the requests; a member's token is its place.
 const REQUESTS: u64 = 0;
 const ORPHANS: u64 = MEMBERS as u64;
-/// There is no such process, or it was never known.
-const GONE: [Option<i32>; 2] = [Some(3), Some(22)];
 /// How often those are looked at that no descriptor is free for, and those started that no process is free for.
 const GLANCE: Duration = Duration::from_millis(10);
 
@@ -59,6 +57,11 @@ pub(super) struct Launcher<'l> {
     pub(super) suspects: Vec<Suspect>,
     /// News of children that are nobody's any more.
     orphans: Option<ChildSignals>,
+}
+
+/// Whether a process cannot be opened because there is none: ESRCH, or EINVAL where it was never known.
+pub(super) fn has_gone(error: &io::Error) -> bool {
+    [Some(3), Some(22)].contains(&error.raw_os_error())
 }
 
 pub(super) fn pid_of(place: usize) -> i32 {
@@ -226,7 +229,7 @@ impl Launcher<'_> {
     /// False: it has ended, and somebody has reaped it.
     pub(super) fn try_to_observe(&mut self, place: usize) -> bool {
         match self.observe(place, pid_of(place)) {
-            Err(error) if GONE.contains(&error.raw_os_error()) => return false,
+            Err(error) if has_gone(&error) => return false,
             // It lives, and what it holds is its own.
             Err(_) => self.unseen.push(place),
             Ok(()) => {}

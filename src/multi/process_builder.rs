@@ -6,7 +6,7 @@ use super::child;
 use super::cpu::Core;
 use super::error::{SpawnError, TooLarge};
 use super::family;
-use super::launcher::{Request, pid_of};
+use super::launcher::{Request, has_gone, pid_of};
 use super::left_alone;
 use super::member::{ANSWER, BOUND, DAEMON, LAUNCHED, Member, State};
 use super::message::{Message, Writer, receive};
@@ -162,13 +162,14 @@ impl ProcessBuilder {
             let opened = PidFd::open(pid_of(place));
             // It waits for us. If somebody kills it all the same, its status is there before its pid can be another's.
             let is_killed = member.status().is_some();
+            let is_lost = is_killed || opened.as_ref().is_err_and(has_gone);
             match opened {
                 Ok(pidfd) if !is_killed => return Ok((place, member, pidfd)),
                 opened => {
                     // Nobody could wait for it. It has not begun.
                     family::doom(place);
                     family::detach(place);
-                    if !(stood_by && is_killed) {
+                    if !(stood_by && is_lost) {
                         return Err(opened.err().unwrap_or(io::ErrorKind::NotFound.into()).into());
                     }
                 }
