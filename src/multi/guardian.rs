@@ -112,6 +112,7 @@ impl Launcher<'_> {
             // It ended with the one before; unless somebody has just engaged it, whose it is then.
             if page.state() == State::StandingBy && page.recall() {
                 page.set_state(State::Free);
+                continue;
             }
             match page.state() {
                 State::Running if !self.find(place, page) => dead.push(place),
