@@ -13,7 +13,7 @@ use super::member::{DOOMED, LAUNCHED, Member, REVIVE, State};
 use super::{recount, sweep};
 use crate::sys::fork::{Side, fork, parent_pid};
 use crate::sys::pidfd::PidFd;
-use crate::sys::signal::ChildSignals;
+use crate::sys::signal::SignalInput;
 use crate::sys::socket::Channel;
 use crate::sys::wait::Ended;
 use crate::sys::{fd, prctl, signal, stderr, wait};
@@ -77,7 +77,7 @@ fn guard(requests: &Channel, launcher: i32) -> io::Result<()> {
     }
     prctl::adopt_orphans(false)?;
     let mut launcher = Launcher::new(requests)?;
-    launcher.adopt(ChildSignals::take_over()?)?;
+    launcher.adopt(SignalInput::of_children()?)?;
     launcher.inherit();
     // Of those that ended before there was news of it.
     launcher.reap_orphans();
@@ -89,17 +89,14 @@ fn outlive(launcher: i32) -> io::Result<Option<Ended>> {
     loop {
         let pid = wait::peek_at_any()?;
         // One of its children can be ours only when it has ended; how that one did is to be known.
-        let is_its =
-            |(_, page): (usize, &Member)| page.is(LAUNCHED) && page.state() == State::Running && is_at(page, pid);
+        let is_its = |(place, page): (usize, &Member)| {
+            page.is(LAUNCHED) && page.state() == State::Running && pid_of(place) == pid
+        };
         if pid == launcher || family::members().any(is_its) {
             return wait::until_end(launcher);
         }
         wait::reap(pid)?;
     }
-}
-
-fn is_at(page: &Member, pid: i32) -> bool {
-    i32::try_from(page.pid.get()) == Ok(pid)
 }
 
 impl Launcher<'_> {

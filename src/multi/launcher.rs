@@ -1,4 +1,4 @@
-//! The launcher: a process without threads, forked first of all, that starts others where a fork would not be safe, sees every member of
+//! The launcher: a process without threads, forked first of all (by its [guardian](super::guardian)), that starts others where a fork would not be safe, sees every member of
 //! the family end, and gives back what the dead held.
 
 use std::io;
@@ -15,7 +15,7 @@ use super::standby::{self, Hurry};
 use crate::sys::epoll::Epoll;
 use crate::sys::fork::{Side, fork, own_pid};
 use crate::sys::pidfd::PidFd;
-use crate::sys::signal::ChildSignals;
+use crate::sys::signal::SignalInput;
 use crate::sys::socket::{Channel, MAX_MESSAGE, Received};
 use crate::sys::{fd, prctl, wait};
 
@@ -31,7 +31,7 @@ pub(super) enum Request {
     Kill = 3,
 }
 
-/// Token of the requests; a member's token is its place.
+/// Token of the requests; a member's token is its place, and the orphans' is behind them.
 const REQUESTS: u64 = 0;
 const ORPHANS: u64 = MEMBERS as u64;
 /// How often those are looked at that no descriptor is free for, and those started that no process is free for.
@@ -56,7 +56,7 @@ pub(super) struct Launcher<'l> {
     /// What the dead may have counted too high.
     pub(super) suspects: Vec<Suspect>,
     /// News of children that are nobody's any more.
-    orphans: Option<ChildSignals>,
+    orphans: Option<SignalInput>,
 }
 
 /// Whether a process cannot be opened because there is none: ESRCH, or EINVAL where it was never known.
@@ -105,7 +105,7 @@ impl Launcher<'_> {
     }
 
     /// From now on reaps those, too, that became our children when their own parents ended.
-    pub(super) fn adopt(&mut self, orphans: ChildSignals) -> io::Result<()> {
+    pub(super) fn adopt(&mut self, orphans: SignalInput) -> io::Result<()> {
         self.epoll.add(&orphans, ORPHANS)?;
         self.orphans = Some(orphans);
         Ok(())
@@ -113,7 +113,7 @@ impl Launcher<'_> {
 
     pub(super) fn reap_orphans(&mut self) {
         let Some(orphans) = &self.orphans else { return };
-        orphans.take();
+        while let Ok(Some(_)) = orphans.next() {}
         while let Some(pid) = wait::find_ended() {
             match (1..MEMBERS).find(|place| self.is_known(*place) && pid_of(*place) == pid) {
                 Some(place) if self.watched[place].is_some() => self.ended(place),
@@ -139,13 +139,14 @@ impl Launcher<'_> {
             }
             // Requests first: who is asked to be watched may have ended already.
             self.take_requests();
-            let has_orphans = tokens.contains(&ORPHANS);
-            for token in tokens.into_iter().filter(|token| ![REQUESTS, ORPHANS].contains(token)) {
-                self.ended(usize::try_from(token).unwrap_or(0));
-            }
-            // Afterwards: it sees the end of those, too, in whose place there may be another then.
-            if has_orphans {
-                self.reap_orphans();
+            // The orphans last: with them is seen the end of those, too, in whose place there may be another then.
+            tokens.sort_unstable();
+            for token in tokens {
+                match token {
+                    REQUESTS => {}
+                    ORPHANS => self.reap_orphans(),
+                    place => self.ended(usize::try_from(place).unwrap_or(0)),
+                }
             }
             recount(&mut self.suspects);
             for place in std::mem::take(&mut self.unborn) {

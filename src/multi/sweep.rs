@@ -12,10 +12,7 @@ use super::{array, barrier, event, family, mutex, pool, queue, spsc};
 /// Gives back what the member `dead` held. By `me`. What it may have counted too high is added to `suspects`.
 pub(super) fn sweep(me: usize, dead: usize, suspects: &mut Vec<Suspect>) {
     let arena = &family::get().arena;
-    arena.sweep(number(me), number(dead));
-    // First of all: what is given back below is closed by then, wherever it lies.
-    arena.blocks().for_each(|(block, kind)| close_bills(me, dead, (block, kind), suspects));
-    recount::waybills_of_members().for_each(|waybill| waybill.take_from_the_dead(dead, suspects));
+    close_all_bills(me, dead, suspects);
     for (block, kind) in arena.blocks() {
         sweep_block(me, dead, block, kind);
     }
@@ -26,9 +23,7 @@ pub(super) fn sweep(me: usize, dead: usize, suspects: &mut Vec<Suspect>) {
 pub(super) fn resume(me: usize, suspects: &mut Vec<Suspect>) {
     let arena = &family::get().arena;
     arena.blocks().for_each(|(block, _)| arena.unpin(block));
-    arena.sweep(number(me), number(me));
-    arena.blocks().for_each(|(block, kind)| close_bills(me, me, (block, kind), suspects));
-    recount::waybills_of_members().for_each(|waybill| waybill.take_from_the_dead(me, suspects));
+    close_all_bills(me, me, suspects);
     for (block, kind) in arena.blocks().filter(|(block, _)| arena.pin(*block)) {
         let object = Object::in_block(block);
         let was_looked_at = object.is_held_by(me);
@@ -51,8 +46,14 @@ pub(super) fn resume(me: usize, suspects: &mut Vec<Suspect>) {
     }
 }
 
-fn number(place: usize) -> u16 {
-    u16::try_from(place).unwrap_or(0)
+/// Undoes the dead member's claims of memory, and closes its bills. First of all: what is given back after this is closed by then, wherever it
+/// lies.
+fn close_all_bills(me: usize, dead: usize, suspects: &mut Vec<Suspect>) {
+    let arena = &family::get().arena;
+    let number = |place: usize| u16::try_from(place).unwrap_or(0);
+    arena.sweep(number(me), number(dead));
+    arena.blocks().for_each(|(block, kind)| close_bills(me, dead, (block, kind), suspects));
+    recount::waybills_of_members().for_each(|waybill| waybill.take_from_the_dead(dead, suspects));
 }
 
 /// Closes the bills that the dead member had open there.

@@ -16,7 +16,7 @@ use crate::control::Server;
 use crate::process::{Command, SpawnError};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::epoll::Epoll;
-use crate::sys::signal::StopSignals;
+use crate::sys::signal::SignalInput;
 use crate::sys::timerfd::TimerFd;
 
 /// Why supervision ended early. Workers that ran are gone: they die with their supervisor.
@@ -94,7 +94,7 @@ pub(super) struct Reactor<'r, C, O> {
     pub(super) observe: O,
     pub(super) state: State,
     pub(super) epoll: Epoll,
-    pub(super) signals: StopSignals,
+    pub(super) signals: SignalInput,
     pub(super) timer: TimerFd,
     pub(super) hands: Vec<Option<Hand>>,
     pub(super) spare: Spare,
@@ -114,7 +114,7 @@ pub(super) struct Reactor<'r, C, O> {
 impl<'r, C: Crew, O: FnMut(&mut C, Event<'_>) -> Wish> Reactor<'r, C, O> {
     fn new(settings: Supervisor, crew: &'r mut C, notify: &'r Notifier, observe: O) -> Result<Self, SuperviseError> {
         let epoll = Epoll::new().map_err(doing("making its epoll set"))?;
-        let signals = StopSignals::take_over().map_err(doing("taking over the stop signals"))?;
+        let signals = SignalInput::of_stops().map_err(doing("taking over the stop signals"))?;
         epoll.add(&signals, SIGNALS).map_err(doing("watching the stop signals"))?;
         let timer = TimerFd::new().map_err(doing("making its timer"))?;
         epoll.add(&timer, TIMER).map_err(doing("watching its timer"))?;

@@ -7,49 +7,63 @@ use std::sync::OnceLock;
 use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sigaction, signal, sigprocmask,
 };
-use nix::sys::signalfd::{SfdFlags, SignalFd as Inner};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
 /// The signals that ask the supervisor to stop.
 const STOP: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
-/// Requests to stop, as input.
+/// Signals that do nothing but come in here, as long as this lives.
 #[derive(Debug)]
-pub struct StopSignals(Inner);
+pub struct SignalInput {
+    input: SignalFd,
+    blocked: SigSet,
+}
 
-impl StopSignals {
-    /// Blocks SIGTERM, SIGINT and SIGHUP for this process and reads them from a descriptor.
+impl SignalInput {
+    /// Requests to stop: SIGTERM, SIGINT and SIGHUP.
     ///
     /// # Errors
     /// What the system answered.
-    pub fn take_over() -> io::Result<Self> {
-        let set: SigSet = STOP.into_iter().collect();
-        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
-        Ok(Self(Inner::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
+    pub fn of_stops() -> io::Result<Self> {
+        Self::of(STOP.into_iter().collect())
     }
 
-    /// The name of the next request, if one has come.
+    /// News of children that have ended: SIGCHLD.
+    ///
+    /// # Errors
+    /// What the system answered.
+    pub fn of_children() -> io::Result<Self> {
+        Self::of(SigSet::from(Signal::SIGCHLD))
+    }
+
+    fn of(blocked: SigSet) -> io::Result<Self> {
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&blocked), None)?;
+        let input = SignalFd::with_flags(&blocked, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        Ok(Self { input, blocked })
+    }
+
+    /// The name of the next, if one has come.
     ///
     /// # Errors
     /// What read(2) answered.
     pub fn next(&self) -> io::Result<Option<&'static str>> {
-        let Some(info) = self.0.read_signal()? else { return Ok(None) };
+        let Some(info) = self.input.read_signal()? else { return Ok(None) };
         let number = i32::try_from(info.ssi_signo).unwrap_or(0);
         Ok(Some(Signal::try_from(number).map_or("a signal", Signal::as_str)))
     }
 }
 
-impl AsFd for StopSignals {
+impl AsFd for SignalInput {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.input.as_fd()
     }
 }
 
-impl Drop for StopSignals {
+impl Drop for SignalInput {
     fn drop(&mut self) {
-        let set: SigSet = STOP.into_iter().collect();
         // Unblocking a valid set cannot fail.
-        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None);
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&self.blocked), None);
     }
 }
 
@@ -62,40 +76,6 @@ pub fn heed_children() -> io::Result<()> {
     // SAFETY: SIG_DFL installs no handler.
     unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
     Ok(())
-}
-
-/// News of children that have ended, as input.
-#[derive(Debug)]
-pub struct ChildSignals(Inner);
-
-impl ChildSignals {
-    /// Blocks SIGCHLD for this process and reads it from a descriptor.
-    ///
-    /// # Errors
-    /// What the system answered.
-    pub fn take_over() -> io::Result<Self> {
-        let set = SigSet::from(Signal::SIGCHLD);
-        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
-        Ok(Self(Inner::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
-    }
-
-    /// Takes what has come: there is no news until another child ends.
-    pub fn take(&self) {
-        while let Ok(Some(_)) = self.0.read_signal() {}
-    }
-}
-
-impl AsFd for ChildSignals {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-impl Drop for ChildSignals {
-    fn drop(&mut self) {
-        // Unblocking a valid set cannot fail.
-        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&SigSet::from(Signal::SIGCHLD)), None);
-    }
 }
 
 /// Ignores what asks a program to stop: for a process that stays until the others have gone.

@@ -59,14 +59,10 @@ fn kill_launcher_after(time: Duration) -> Pid {
         ForkResult::Child => {
             std::thread::sleep(time);
             kill(launcher, Signal::SIGKILL).unwrap();
-            pinring_exit()
+            // SAFETY: ends the process, and nothing else.
+            unsafe { libc::_exit(0) }
         }
     }
-}
-
-fn pinring_exit() -> ! {
-    // SAFETY: ends the process, and nothing else.
-    unsafe { libc::_exit(0) }
 }
 
 /// Everything that was held is given back, soon.
