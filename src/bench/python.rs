@@ -9,7 +9,7 @@ use super::row::Sample;
 use crate::sys::stream::wait_readable;
 
 /// What does the operations there.
-pub(super) const PROGRAM: &str = include_str!("multiprocessing.py");
+pub(super) const PROGRAM: &str = include_str!("operations.py");
 
 /// How long one sample may take there.
 const PATIENCE: Duration = Duration::from_secs(120);

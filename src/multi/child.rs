@@ -12,7 +12,8 @@ use super::family;
 use super::left_alone;
 use super::logging;
 use super::member::{ANSWER, ANSWER_AT, Answer, BOUND, DETACHED, Member, State};
-use super::message::{Message, Reader, Writer, hand_over_within};
+use super::message::{Message, Reader, Writer, hand_over};
+use super::waybill;
 use crate::sys::fork::{exit_now, own_pid, parent_pid};
 use crate::sys::{prctl, signal, stderr};
 
@@ -70,6 +71,7 @@ pub(super) fn flush() {
 pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() -> R) -> ! {
     let member = family::member(place);
     let generation = member.generation();
+    cast_off();
     be_born(place, || {
         if member.is(BOUND) {
             prctl::die_with_parent()?;
@@ -90,10 +92,13 @@ pub(super) fn forked<R: Message>(place: usize, parent: i32, work: impl FnOnce() 
         }
         Err(ORPHANED.into())
     });
-    live(place, |out| leave_answer(place, &work(), out))
+    live(place, || leave_answer(place, &work()))
 }
 
 /// The life of a child forked by the launcher, the process `launcher`: `prepare` lets go of what is the launcher's. It may have to stand by.
+// Inlined as what it calls, and the launcher has cast off what it would have to: each page that it is the first to touch is a fault, of
+// which its birth mostly consists.
+#[inline]
 pub(super) fn launched(place: usize, (launcher, stands_by): (i32, bool), prepare: impl FnOnce()) -> ! {
     let member = family::member(place);
     be_born(place, || {
@@ -120,8 +125,8 @@ pub(super) fn launched(place: usize, (launcher, stands_by): (i32, bool), prepare
     let shim = usize::try_from(family::member(place).job[0].get()).unwrap_or(0);
     // SAFETY: the job was written by `Process::spawn_fn` (or a pool) of a process of this same image: the address is that of a function
     // of this type, and a fork has the same functions at the same addresses.
-    let shim: fn(usize, &mut Writer<'_>) -> Result<(), TooLarge> = unsafe { std::mem::transmute(shim) };
-    live(place, |out| shim(place, out))
+    let shim: fn(usize) -> Result<usize, TooLarge> = unsafe { std::mem::transmute(shim) };
+    live(place, || shim(place))
 }
 
 /// Until the parent has put down whose we are. Should it end before, the launcher ends us.
@@ -143,11 +148,15 @@ fn stand_by(place: usize) -> std::io::Result<()> {
     prctl::live_on()
 }
 
-fn be_born(place: usize, set_up: impl FnOnce() -> std::io::Result<()>) {
-    family::become_member(place);
+/// Lets go of what concerned the parent alone: in the launcher, for all that it starts, and in who is forked by another.
+pub(super) fn cast_off() {
     hooks().clear();
     left_alone::forget();
     std::panic::set_hook(Box::new(say_panic));
+}
+
+fn be_born(place: usize, set_up: impl FnOnce() -> std::io::Result<()>) {
+    family::become_member(place);
     let member = family::member(place);
     // Named at the end: who stands by has no name before. Without the heap, a page of which would have to be copied.
     if let Err(error) = set_up().and_then(|()| prctl::set_name(member.name_bytes())) {
@@ -180,24 +189,26 @@ pub(super) fn last_panic() -> (String, Option<String>) {
     PANIC.take()
 }
 
-/// Writes what the work has returned, unless nobody will take it: it may hold memory.
-pub(super) fn leave_answer<R: Message>(place: usize, answer: &R, out: &mut Writer<'_>) -> Result<(), TooLarge> {
-    if family::member(place).is(DETACHED) { Ok(()) } else { hand_over_within(answer, out, || family::waybill(place)) }
+/// Writes what the work has returned, unless nobody will take it: it may hold memory. How many bytes that took. The page holds the argument
+/// until the work has read it, no longer.
+pub(super) fn leave_answer<R: Message>(place: usize, answer: &R) -> Result<usize, TooLarge> {
+    if family::member(place).is(DETACHED) {
+        return Ok(0);
+    }
+    with_answer(place, room_for::<R>(), |room| {
+        let mut out = Writer::new(room);
+        hand_over(answer, &mut out, || family::waybill(place)).map(|()| out.len())
+    })
 }
 
-fn live(place: usize, work: impl FnOnce(&mut Writer<'_>) -> Result<(), TooLarge>) -> ! {
-    let member = family::member(place);
-    // The answer is put together here: its page holds the argument until the work has read it.
-    let mut bytes = [0; ANSWER];
-    let mut out = Writer::new(&mut bytes);
-    let worked = catch_unwind(AssertUnwindSafe(|| work(&mut out)));
+fn live(place: usize, work: impl FnOnce() -> Result<usize, TooLarge>) -> ! {
+    let worked = catch_unwind(AssertUnwindSafe(work));
     let (answer, len) = match &worked {
-        Ok(Ok(())) => (Answer::Value, out.len()),
-        Ok(Err(too_large)) => (Answer::TooLarge, too_large.note(&mut bytes)),
-        Err(_) => (Answer::Panicked, write_panic(&mut bytes)),
+        Ok(Ok(len)) => (Answer::Value, *len),
+        Ok(Err(too_large)) => (Answer::TooLarge, with_answer(place, ANSWER, |room| too_large.note(room))),
+        Err(_) => (Answer::Panicked, with_answer(place, ANSWER, write_panic)),
     };
-    write_answer(place, &bytes[..len.min(ANSWER)]);
-    member.set_answer(answer, len);
+    family::member(place).set_answer(answer, len);
     run_exit_hooks();
     flush();
     exit_now(if worked.is_ok() { 0 } else { PANICKED })
@@ -227,16 +238,35 @@ pub(super) fn read_panic(bytes: &[u8]) -> (String, Option<String>) {
     (text().unwrap_or_default(), location)
 }
 
-/// Writes into a member's page: its answer, or the argument of its work.
-pub(super) fn write_answer(place: usize, bytes: &[u8]) {
-    let arena = &family::get().arena;
-    let target = arena.place(arena.member_page(place), ANSWER_AT, bytes.len());
-    // SAFETY: within the page, as `place` has checked. Nobody else touches it now: the parent before the start, the child until it has
-    // said that its answer is there.
-    unsafe { target.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+/// Bytes of a member's page for a value of that type: what it has on board comes behind it.
+pub(super) fn room_for<T: Message>() -> usize {
+    ANSWER.saturating_sub(waybill::entries(T::OBJECTS))
 }
 
-/// What is there: the other end of [`write_answer`].
+/// Has the first `len` bytes of a member's page written: its answer, or the argument of its work. At the place itself, not elsewhere
+/// first: a page of the stack would have to be copied for it, as after each fork.
+fn with_answer<T>(place: usize, len: usize, write: impl FnOnce(&mut [u8]) -> T) -> T {
+    let arena = &family::get().arena;
+    let target = arena.place(arena.member_page(place), ANSWER_AT, len);
+    // SAFETY: within the page, as `place` has checked. Nobody else touches it now: the parent before the start, the child until it has
+    // said that its answer is there; and `write` cannot come here again with the same bytes, as only values are encoded in it.
+    write(unsafe { std::slice::from_raw_parts_mut(target.as_ptr(), len) })
+}
+
+/// Writes an argument.
+pub(super) fn write_argument(place: usize, bytes: &[u8]) {
+    with_answer(place, bytes.len(), |room| room.copy_from_slice(bytes));
+}
+
+/// Reads an argument, at the place itself.
+pub(super) fn with_argument<T>(place: usize, len: usize, read: impl FnOnce(&[u8]) -> T) -> T {
+    let arena = &family::get().arena;
+    let source = arena.place(arena.member_page(place), ANSWER_AT, len.min(ANSWER));
+    // SAFETY: within the page, as `place` has checked; written before the child was released, and by nobody until that has answered.
+    read(unsafe { std::slice::from_raw_parts(source.as_ptr(), len.min(ANSWER)) })
+}
+
+/// What is there: the other end of [`leave_answer`].
 pub(super) fn read_answer(place: usize, len: usize) -> Vec<u8> {
     let len = len.min(ANSWER);
     let arena = &family::get().arena;

@@ -1,5 +1,6 @@
 //! The processes that share one memory: the one that called [`init`], the launcher, and all that descend from them through this module.
 
+use std::fmt::Write;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -10,7 +11,7 @@ use super::child;
 use super::error::SpawnError;
 use super::guardian;
 use super::launcher;
-use super::member::{DETACHED, DOOMED, Member, State};
+use super::member::{DETACHED, DOOMED, Member, NAME, State};
 use super::thread;
 use super::waybill::Waybill;
 #[cfg(not(test))]
@@ -87,6 +88,7 @@ pub fn init() -> Result<(), SpawnError> {
         }
         Ok(Side::Child) => {
             become_member(LAUNCHER);
+            child::cast_off();
             exit_now(guardian::run(&theirs))
         }
     }
@@ -157,6 +159,7 @@ pub(super) fn become_member(place: usize) {
 }
 
 /// The page of a member.
+#[inline]
 pub(super) fn member(place: usize) -> &'static Member {
     let arena = &get().arena;
     arena.view(arena.member_page(place), 0)
@@ -191,24 +194,44 @@ pub(super) fn members() -> impl Iterator<Item = (usize, &'static Member)> {
 
 /// Takes a free place for a process that is to be started.
 pub(super) fn reserve(flags: u32, name: Option<&str>) -> Result<(usize, &'static Member), SpawnError> {
-    let own = member(me());
-    reserve_named(own, flags, &child_name(own, name))
+    named(name, |own, name| reserve_named(own, flags, name))
 }
 
 /// Takes the process that stands by, or else as [`reserve`].
 pub(super) fn engage(flags: u32, name: Option<&str>) -> Result<(usize, &'static Member), SpawnError> {
-    let own = member(me());
-    let name = child_name(own, name);
-    let mut ready = standing_by().map(|place| (place, member(place)));
-    match ready.find(|(_, member)| member.engage((me(), own), flags, &name)) {
-        Some(engaged) => Ok(engaged),
-        None => reserve_named(own, flags, &name),
-    }
+    named(name, |own, name| {
+        let mut ready = standing_by().map(|place| (place, member(place)));
+        match ready.find(|(_, member)| member.engage((me(), own), flags, name)) {
+            Some(engaged) => Ok(engaged),
+            None => reserve_named(own, flags, name),
+        }
+    })
 }
 
 fn reserve_named(own: &Member, flags: u32, name: &str) -> Result<(usize, &'static Member), SpawnError> {
     let free = members().skip(LAUNCHER).find(|(_, member)| member.reserve((me(), own), flags, name));
     free.ok_or(SpawnError::TooMany { most: MEMBERS - 1 - LAUNCHER })
+}
+
+/// Counts one more child of this process, for `take` to take with its name.
+fn named<T>(name: Option<&str>, take: impl FnOnce(&Member, &str) -> T) -> T {
+    let own = member(me());
+    let number = own.children.add(1) + 1;
+    match name {
+        Some(name) => take(own, name),
+        None => take(own, &default_name(&own.short_name(), number)),
+    }
+}
+
+/// As Python names them: `Process-1`, its first child `Process-1:1`. Where that is too long, its parent's name.
+fn default_name(parent: &str, number: u32) -> heapless::String<NAME> {
+    let mut name = heapless::String::new();
+    // What does not fit is left out.
+    let _ = match parent.strip_prefix("Process-") {
+        Some(path) => write!(name, "Process-{path}:{number}"),
+        None => write!(name, "Process-{number}"),
+    };
+    name
 }
 
 /// Places of the processes that stand by.
@@ -219,19 +242,6 @@ pub(super) fn standing_by() -> impl Iterator<Item = usize> {
 /// That place, if the process there stands by.
 pub(super) fn stands_by(place: usize) -> Option<usize> {
     ((1..MEMBERS).contains(&place) && member(place).state() == State::StandingBy).then_some(place)
-}
-
-fn child_name(own: &Member, name: Option<&str>) -> String {
-    let number = own.children.add(1) + 1;
-    name.map_or_else(|| default_name(&own.name(), number), str::to_owned)
-}
-
-/// As Python names them: `Process-1`, its first child `Process-1:1`.
-fn default_name(parent: &str, number: u32) -> String {
-    match parent.strip_prefix("Process-") {
-        Some(path) => format!("Process-{path}:{number}"),
-        None => format!("Process-{number}"),
-    }
 }
 
 /// Asks the launcher for something concerning a member.

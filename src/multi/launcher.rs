@@ -40,8 +40,11 @@ const GLANCE: Duration = Duration::from_millis(10);
 pub(super) struct Launcher<'l> {
     requests: &'l Channel,
     epoll: Epoll,
-    /// By place, the process there.
-    pub(super) watched: Vec<Option<PidFd>>,
+    /// By place, the process there. Not in the heap: a page that the launcher writes to, or a child, has to be copied after each fork, and
+    /// of that their time mostly consists.
+    pub(super) watched: [Option<PidFd>; MEMBERS],
+    /// By place, whether the process there has ended and those that end with it have not.
+    pub(super) outlived: [bool; MEMBERS],
     /// Places whose processes no descriptor was free for: they are glanced at.
     pub(super) unseen: Vec<usize>,
     /// Places of pools' workers that no process was to be had for: it is tried again.
@@ -50,8 +53,6 @@ pub(super) struct Launcher<'l> {
     spare: Option<OwnedFd>,
     /// By place, what is known of a pool's workers there.
     pub(super) lives: Vec<Life>,
-    /// By place, whether the process there has ended and those that end with it have not.
-    pub(super) outlived: Vec<bool>,
     pub(super) hurry: Hurry,
     /// What the dead may have counted too high.
     pub(super) suspects: Vec<Suspect>,
@@ -80,12 +81,12 @@ impl<'l> Launcher<'l> {
         Ok(Self {
             requests,
             epoll,
-            watched: (0..MEMBERS).map(|_| None).collect(),
+            watched: [const { None }; MEMBERS],
             unseen: Vec::new(),
             unborn: Vec::new(),
             spare: Some(spare(requests)?),
             lives: vec![Life::default(); MEMBERS],
-            outlived: vec![false; MEMBERS],
+            outlived: [false; MEMBERS],
             hurry: Hurry::default(),
             suspects: Vec::new(),
             orphans: None,
@@ -130,20 +131,24 @@ impl Launcher<'_> {
     pub(super) fn serve(&mut self) -> io::Result<()> {
         prctl::set_name("pinring-launch")?;
         while self.anybody_lives() {
-            let mut tokens = Vec::new();
+            let mut tokens = heapless::Vec::<u64, { Epoll::BATCH }>::new();
             let is_glancing = !self.unseen.is_empty() || !self.unborn.is_empty() || !self.suspects.is_empty();
-            let time = if is_glancing { Some(GLANCE) } else { standby::patience() };
-            self.epoll.wait(time, |token| tokens.push(token))?;
-            if tokens.is_empty() && !is_glancing {
+            let is_short = self.is_short();
+            let time = match (is_short, is_glancing) {
+                (true, _) => Some(Duration::ZERO),
+                (_, true) => Some(GLANCE),
+                _ => standby::patience(),
+            };
+            self.epoll.wait(time, |token| tokens.extend([token]))?;
+            if tokens.is_empty() && !is_short && !is_glancing {
                 self.dismiss();
             }
-            // Requests first: who is asked to be watched may have ended already.
-            self.take_requests();
-            // The orphans last: with them is seen the end of those, too, in whose place there may be another then.
+            // Requests first: who is asked to be watched may have ended already. The orphans last: with them is seen the end of those, too, in
+            // whose place there may be another then.
             tokens.sort_unstable();
             for token in tokens {
                 match token {
-                    REQUESTS => {}
+                    REQUESTS => self.take_requests(),
                     ORPHANS => self.reap_orphans(),
                     place => self.ended(usize::try_from(place).unwrap_or(0)),
                 }
@@ -278,7 +283,9 @@ impl Launcher<'_> {
 
     /// In a child: nothing of the launcher's is its.
     fn forget_everything(&mut self) {
-        self.orphans = None;
+        if self.orphans.is_some() {
+            self.orphans = None;
+        }
         let keep = family::descriptors();
         // SAFETY: the owners of all other descriptors are in frames that the child never returns to.
         #[allow(unsafe_code)]

@@ -280,9 +280,14 @@ impl Member {
     }
 
     pub(super) fn name(&self) -> String {
-        let bytes = self.name_bytes();
-        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(NAME);
-        String::from_utf8_lossy(&bytes[..end]).into_owned()
+        self.short_name().as_str().into()
+    }
+
+    /// The same, without the heap: before and after a fork a page of that would have to be copied.
+    pub(super) fn short_name(&self) -> heapless::String<NAME> {
+        let bytes = self.name_bytes().into_iter().take_while(|byte| *byte != 0).collect();
+        // It was one when it was written.
+        heapless::String::from_utf8(bytes).unwrap_or_default()
     }
 
     /// Its name, zeros behind it.

@@ -13,7 +13,6 @@ use super::message::{Message, Writer, receive};
 use super::no_size::conjure;
 use super::object::bequeath;
 use super::process::Process;
-use super::waybill;
 use crate::sys::fork::{Side, fork, own_pid};
 use crate::sys::pidfd::PidFd;
 use crate::sys::{affinity, fd, stderr, wait};
@@ -134,12 +133,11 @@ impl ProcessBuilder {
         const { assert!(size_of::<F>() == 0, "what spawn_fn calls must not capture anything; pass data as the argument") }
         let _ = work;
         let mut bytes = [0; ANSWER];
-        // What it has on board comes behind it.
-        let mut out = Writer::new(&mut bytes[..ANSWER.saturating_sub(waybill::entries(A::OBJECTS))]);
+        let mut out = Writer::new(&mut bytes[..child::room_for::<A>()]);
         argument.encode(&mut out)?;
         let len = out.len();
         let core = Core::pack(self.core) | u64::from(self.stdin_null) << 32;
-        let shim: fn(usize, &mut Writer<'_>) -> Result<(), TooLarge> = call::<A, R, F>;
+        let shim: fn(usize) -> Result<usize, TooLarge> = call::<A, R, F>;
         let (place, member, pidfd) = self.launch([shim as usize as u64, len as u64, core], &bytes[..len])?;
         if A::OBJECTS > 0 {
             family::waybill(place).load(|sending| argument.sent(sending));
@@ -154,7 +152,7 @@ impl ProcessBuilder {
         loop {
             let (place, member) = self.reserve(true)?;
             let stood_by = pid_of(place) != 0;
-            child::write_answer(place, argument);
+            child::write_argument(place, argument);
             for (word, value) in member.job.iter().zip(job) {
                 word.set(value);
             }
@@ -179,15 +177,15 @@ impl ProcessBuilder {
 }
 
 /// In a launched child: calls the function with its argument.
-fn call<A: Message, R: Message, F: Fn(A) -> R + Copy>(place: usize, out: &mut Writer<'_>) -> Result<(), TooLarge> {
+fn call<A: Message, R: Message, F: Fn(A) -> R + Copy>(place: usize) -> Result<usize, TooLarge> {
     let member = family::member(place);
     let settings = member.job[2].get();
     let core = Core::unpack(settings);
     ProcessBuilder { core, stdin_null: settings >> 32 != 0, ..ProcessBuilder::default() }.settle();
-    let bytes = child::read_answer(place, usize::try_from(member.job[1].get()).unwrap_or(0));
     // SAFETY: whoever asked for this had one.
     let work: F = unsafe { conjure() };
-    let argument = receive(&bytes, || family::waybill(place));
+    let len = usize::try_from(member.job[1].get()).unwrap_or(0);
+    let argument = child::with_argument(place, len, |bytes| receive(bytes, || family::waybill(place)));
     let argument = argument.unwrap_or_else(|error| panic!("the argument: {error}"));
-    child::leave_answer(place, &work(argument), out)
+    child::leave_answer(place, &work(argument))
 }

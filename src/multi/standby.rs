@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::family;
 use super::launcher::{Launcher, pid_of};
 use super::member::{LAUNCHED, State};
+use super::word::Word32;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::wait;
 
@@ -39,6 +40,11 @@ pub(super) fn patience() -> Option<Duration> {
     family::standing_by().next().map(|_| Duration::from_nanos(READY_NS))
 }
 
+/// Where nobody is noted who stands by.
+fn vacancies() -> impl Iterator<Item = &'static Word32> {
+    family::get().arena.standby().iter().filter(|word| family::stands_by(word.get() as usize).is_none())
+}
+
 impl Launcher<'_> {
     /// Whether anybody lives but those that stand by.
     pub(super) fn anybody_lives(&self) -> bool {
@@ -46,15 +52,20 @@ impl Launcher<'_> {
         watched.any(|(place, _)| family::stands_by(place).is_none()) || !self.unseen.is_empty()
     }
 
-    /// Has processes stand by, if there is need of them. Last of all that is to be done: it takes its time.
+    /// Whether another is to stand by.
+    pub(super) fn is_short(&self) -> bool {
+        self.hurry.is_on && vacancies().next().is_some()
+    }
+
+    /// Has one more process stand by, if there is need of one. Last of all that is to be done, and one at a time: it takes its time, and
+    /// meanwhile somebody may have ended.
     pub(super) fn stand_by(&mut self) {
-        for word in family::get().arena.standby() {
-            if self.hurry.is_on && family::stands_by(word.get() as usize).is_none() {
-                // Without a place, a descriptor or a process for it there is none.
-                let place = self.fork_ahead();
-                self.hurry.is_on = place.is_some();
-                word.set(place.and_then(|place| u32::try_from(place).ok()).unwrap_or(0));
-            }
+        let vacancy = vacancies().next().filter(|_| self.hurry.is_on);
+        if let Some(word) = vacancy {
+            // Without a place, a descriptor or a process for it there is none.
+            let place = self.fork_ahead();
+            self.hurry.is_on = place.is_some();
+            word.set(place.and_then(|place| u32::try_from(place).ok()).unwrap_or(0));
         }
     }
 

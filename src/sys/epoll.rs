@@ -15,7 +15,8 @@ pub struct Epoll {
 }
 
 impl Epoll {
-    const BATCH: usize = 32;
+    /// Most tokens of one wait.
+    pub const BATCH: usize = 32;
 
     /// An empty set.
     ///

@@ -16,6 +16,8 @@ use nix::errno::Errno;
 /// # Safety
 /// No owner of a descriptor outside `keep` may use or drop it afterwards: in the child of a fork,
 /// such owners are leaked, never dropped.
+// Inlined: in the child of a fork each page of code is a fault.
+#[inline]
 pub unsafe fn close_all_but(keep: &[RawFd]) -> io::Result<()> {
     let mut first = 3;
     // Without the heap, a page of which would have to be copied.
@@ -28,6 +30,7 @@ pub unsafe fn close_all_but(keep: &[RawFd]) -> io::Result<()> {
     close_range(first.unsigned_abs(), u32::MAX)
 }
 
+#[inline]
 fn close_range(first: u32, last: u32) -> io::Result<()> {
     // SAFETY: takes three integers; that nobody uses the descriptors any more is the promise of
     // `close_all_but`'s caller.

@@ -40,6 +40,7 @@ const GOALS: &[Goal] = &[
     (TRIP, "pinring", Bound::Faster(20.0), &["CPython Pipe"]),
     (ASLEEP, "pinring", Bound::AtMost(1.05), &["limit: eventfd pair"]),
     (MAP, "pinring", Bound::AtMost(1.1), &["rayon"]),
+    (MAP, "pinring", Bound::AtMost(1.3), &["limit: two bare processes"]),
     (MAP, "pinring", Bound::AtMost(1.0), &["a loop"]),
     (MAP_1, "pinring", Bound::Faster(200.0), &["CPython Pool"]),
     (MAP_1, "pinring", Bound::AtMost(0.9), &["rayon"]),
@@ -47,7 +48,9 @@ const GOALS: &[Goal] = &[
     (LOCK, "pinring", Bound::AtMost(1.0), &["parking_lot"]),
     (LOCK_2, "pinring", Bound::AtMost(1.3), &["parking_lot"]),
     (PROCESS, "pinring spawn", Bound::Faster(20.0), &["CPython Process"]),
+    (PROCESS, "pinring spawn", Bound::AtMost(1.8), &["limit: fork, exit, wait"]),
     (PROCESS, "pinring spawn_fn", Bound::Faster(20.0), &["CPython Process, forkserver"]),
+    (PROCESS, "pinring spawn_fn", Bound::AtMost(1.5), &["limit: fork, exit, wait"]),
     (MANAGER, "pinring", Bound::Faster(5.0), &["CPython Manager"]),
     (IDLE, "pinring", Bound::Under(0.1), &[]),
 ];
@@ -119,9 +122,9 @@ fn cases() -> Vec<Case> {
             "CPython Value": python::each("value_add", 100_000),
         }
         &[PROCESS] => {
-            "pinring spawn": processes::small_program(Start::Spawn, 200),
-            "pinring spawn_fn": processes::small_program(Start::SpawnFn, 200),
-            "limit: fork, exit, wait": processes::small_program(Start::Fork, 200),
+            "pinring spawn": processes::small_program(Start::Spawn, 1_000),
+            "pinring spawn_fn": processes::small_program(Start::SpawnFn, 1_000),
+            "limit: fork, exit, wait": processes::small_program(Start::Fork, 1_000),
             "CPython Process": python::each("process", 50),
             "CPython Process, forkserver": python::each("process_forkserver", 20),
         }

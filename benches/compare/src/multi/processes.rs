@@ -15,6 +15,9 @@ fn each(count: u64, mut step: impl FnMut(u64)) -> f64 {
     start.elapsed().as_nanos() as f64 / count as f64
 }
 
+/// Starts that are not measured: the first ones have pages to touch that the others find.
+const WARM: u64 = 20;
+
 /// How processes are started.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum Start {
@@ -26,6 +29,11 @@ pub enum Start {
 impl Start {
     /// Nanoseconds of a start and the join, in this process.
     pub fn measure(self, count: u64) -> f64 {
+        self.run(WARM);
+        self.run(count)
+    }
+
+    fn run(self, count: u64) -> f64 {
         match self {
             Self::Spawn => each(count, |_| Process::spawn(|| ()).expect("a process").join().expect("its end")),
             Self::SpawnFn => {

@@ -1,4 +1,4 @@
-"""The same operations in Python: python3 -c THIS KEY COUNT PROCESSES prints nanoseconds each."""
+"""The same operations in Python: python3 THIS KEY COUNT PROCESSES prints nanoseconds each; also by python3 -c, but for the forkserver."""
 import multiprocessing
 import sys
 import threading
@@ -215,8 +215,7 @@ def process(count, processes):
 
 
 def process_forkserver(count, processes):
-    # A function of ours it could not load, see above.
-    return starts(multiprocessing.get_context("forkserver"), int, count)
+    return starts(multiprocessing.get_context("forkserver"), nothing, count)
 
 
 def manager_dict(count, processes):
@@ -232,4 +231,5 @@ def manager_dict(count, processes):
     return result
 
 
-print(globals()[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3])))
+if __name__ == "__main__":
+    print(globals()[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3])))
