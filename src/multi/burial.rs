@@ -3,7 +3,7 @@
 
 use super::arena::BlockId;
 use super::family::{self, LAUNCHER};
-use super::launcher::{Launcher, pid_of};
+use super::launcher::Launcher;
 use super::member::{Answer, BOUND, DETACHED, LAUNCHED, Member, NAMES, REVIVE, State};
 use super::object::Object;
 use super::recount::recount;
@@ -32,7 +32,7 @@ impl Launcher<'_> {
     pub(super) fn reap(&mut self, place: usize) {
         let member = family::member(place);
         if member.is(LAUNCHED) {
-            let pid = pid_of(place);
+            let pid = family::pid_of(place);
             // Before its pid can be another's: who has just engaged it observes it by that.
             if let Ok(Some(ended)) = wait::peek(pid) {
                 member.set_status(ended.into());

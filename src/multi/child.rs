@@ -166,8 +166,6 @@ fn be_born(place: usize, set_up: impl FnOnce() -> std::io::Result<()>) {
         }
         exit_now(STILLBORN);
     }
-    // Not before: if the parent has ended the place may be another's.
-    member.pid.set(own_pid().unsigned_abs());
     logging::take_over();
 }
 

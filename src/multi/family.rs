@@ -165,6 +165,11 @@ pub(super) fn member(place: usize) -> &'static Member {
     arena.view(arena.member_page(place), 0)
 }
 
+/// Pid of the process there; 0: there is none, or it is not there any more.
+pub(super) fn pid_of(place: usize) -> i32 {
+    i32::try_from(member(place).pid.get()).unwrap_or(0)
+}
+
 /// What a member's argument has on board, then its answer.
 pub(super) fn waybill(place: usize) -> Waybill {
     Waybill::behind(&member(place).goods, get().arena.member_page(place), UNIT)
@@ -275,7 +280,7 @@ pub(super) fn doom(place: usize) {
 /// If it has gone, or there was no fork: the place is still the caller's.
 pub(super) fn start(place: usize) -> Result<(), SpawnError> {
     let member = member(place);
-    if launcher::pid_of(place) != 0 {
+    if pid_of(place) != 0 {
         // It ended with the launcher, and its pid may be another's, if that has gone.
         return if launcher_lives() { Ok(()) } else { Err(SpawnError::LauncherGone) };
     }
@@ -297,7 +302,7 @@ pub(super) fn start(place: usize) -> Result<(), SpawnError> {
         }
     }
     // Without a fork it has no pid, and its status is what the system said.
-    match (launcher::pid_of(place), member.status()) {
+    match (pid_of(place), member.status()) {
         (0, Some(status)) => Err(io::Error::from_raw_os_error(status.exitcode()).into()),
         _ => Ok(()),
     }

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::family::{self, LAUNCHER, MAIN};
-use super::launcher::{Launcher, pid_of};
+use super::launcher::Launcher;
 use super::member::{DOOMED, LAUNCHED, Member, REVIVE, State};
 use super::{recount, sweep};
 use crate::sys::fork::{Side, fork, parent_pid};
@@ -65,9 +65,9 @@ fn prepare(requests: &Channel) -> io::Result<()> {
 
 /// The main process; `None`: it has ended.
 fn main_process() -> io::Result<Option<PidFd>> {
-    let main = PidFd::open(pid_of(MAIN));
+    let main = PidFd::open(family::pid_of(MAIN));
     // By now that may be another's pid.
-    if parent_pid() == pid_of(MAIN) { main.map(Some) } else { Ok(None) }
+    if parent_pid() == family::pid_of(MAIN) { main.map(Some) } else { Ok(None) }
 }
 
 fn guard(requests: &Channel, launcher: i32) -> io::Result<()> {
@@ -90,7 +90,7 @@ fn outlive(launcher: i32) -> io::Result<Option<Ended>> {
         let pid = wait::peek_at_any()?;
         // One of its children can be ours only when it has ended; how that one did is to be known.
         let is_its = |(place, page): (usize, &Member)| {
-            page.is(LAUNCHED) && page.state() == State::Running && pid_of(place) == pid
+            page.is(LAUNCHED) && page.state() == State::Running && family::pid_of(place) == pid
         };
         if pid == launcher || family::members().any(is_its) {
             return wait::until_end(launcher);
@@ -143,7 +143,7 @@ impl Launcher<'_> {
     fn find(&mut self, place: usize, page: &Member) -> bool {
         // Its pid can be another's, if it was reaped.
         match place {
-            MAIN => parent_pid() == pid_of(place) && self.try_to_observe(place),
+            MAIN => parent_pid() == family::pid_of(place) && self.try_to_observe(place),
             _ if page.is(LAUNCHED) => page.seek(is_ours).is_some() && self.try_to_observe(place),
             _ => self.try_to_observe(place),
         }
@@ -152,7 +152,7 @@ impl Launcher<'_> {
     /// Where a start was asked for: it may have been done, as far as the fork.
     fn find_begun(&mut self, place: usize, page: &Member) {
         // Another pid is that of a place that is not to be launched: what is known of it is just being written.
-        if is_ours(pid_of(place)) || page.pid() == 0 && page.seek(is_ours).is_some() {
+        if is_ours(family::pid_of(place)) || page.pid() == 0 && page.seek(is_ours).is_some() {
             self.begin(place, page);
         }
     }

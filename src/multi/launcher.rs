@@ -65,10 +65,6 @@ pub(super) fn has_gone(error: &io::Error) -> bool {
     [Some(3), Some(22)].contains(&error.raw_os_error())
 }
 
-pub(super) fn pid_of(place: usize) -> i32 {
-    i32::try_from(family::member(place).pid.get()).unwrap_or(0)
-}
-
 fn spare(requests: &Channel) -> io::Result<OwnedFd> {
     requests.as_fd().try_clone_to_owned()
 }
@@ -116,7 +112,7 @@ impl Launcher<'_> {
         let Some(orphans) = &self.orphans else { return };
         while let Ok(Some(_)) = orphans.next() {}
         while let Some(pid) = wait::find_ended() {
-            match (1..MEMBERS).find(|place| self.is_known(*place) && pid_of(*place) == pid) {
+            match (1..MEMBERS).find(|place| self.is_known(*place) && family::pid_of(*place) == pid) {
                 Some(place) if self.watched[place].is_some() => self.ended(place),
                 Some(place) => {
                     self.unseen.retain(|unseen| *unseen != place);
@@ -177,7 +173,7 @@ impl Launcher<'_> {
     /// Does something with a process that no descriptor is free for, for the moment of which the spare one makes room.
     fn glance<T>(&mut self, place: usize, act: impl FnOnce(&PidFd) -> T) -> Option<T> {
         self.spare = None;
-        let done = PidFd::open(pid_of(place)).ok().map(|pidfd| act(&pidfd));
+        let done = PidFd::open(family::pid_of(place)).ok().map(|pidfd| act(&pidfd));
         self.spare = spare(self.requests).ok();
         done
     }
@@ -234,7 +230,7 @@ impl Launcher<'_> {
 
     /// False: it has ended, and somebody has reaped it.
     pub(super) fn try_to_observe(&mut self, place: usize) -> bool {
-        match self.observe(place, pid_of(place)) {
+        match self.observe(place, family::pid_of(place)) {
             Err(error) if has_gone(&error) => return false,
             // It lives, and what it holds is its own.
             Err(_) => self.unseen.push(place),
@@ -301,7 +297,7 @@ impl Launcher<'_> {
             return self.reap(place);
         }
         // It stood by, and was killed, by who needs its memory perhaps: no other for the moment.
-        let _ = wait::reap(pid_of(place));
+        let _ = wait::reap(family::pid_of(place));
         member.set_state(State::Free);
         self.hurry = Hurry::default();
     }

@@ -6,7 +6,7 @@ use super::child;
 use super::cpu::Core;
 use super::error::{SpawnError, TooLarge};
 use super::family;
-use super::launcher::{Request, has_gone, pid_of};
+use super::launcher::{Request, has_gone};
 use super::left_alone;
 use super::member::{ANSWER, BOUND, DAEMON, LAUNCHED, Member, State};
 use super::message::{Message, Writer, receive};
@@ -151,13 +151,13 @@ impl ProcessBuilder {
     fn launch(&self, job: [u64; 3], argument: &[u8]) -> Result<(usize, &'static Member, PidFd), SpawnError> {
         loop {
             let (place, member) = self.reserve(true)?;
-            let stood_by = pid_of(place) != 0;
+            let stood_by = family::pid_of(place) != 0;
             child::write_argument(place, argument);
             for (word, value) in member.job.iter().zip(job) {
                 word.set(value);
             }
             family::start(place).inspect_err(|_| member.set_state(State::Free))?;
-            let opened = PidFd::open(pid_of(place));
+            let opened = PidFd::open(family::pid_of(place));
             // It waits for us. If somebody kills it all the same, its status is there before its pid can be another's.
             let is_killed = member.status().is_some();
             let is_lost = is_killed || opened.as_ref().is_err_and(has_gone);

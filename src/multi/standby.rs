@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::family;
-use super::launcher::{Launcher, pid_of};
+use super::launcher::Launcher;
 use super::member::{LAUNCHED, State};
 use super::word::Word32;
 use crate::sys::clock::monotonic_ns;
@@ -86,7 +86,7 @@ impl Launcher<'_> {
             let member = family::member(place);
             if member.recall() {
                 self.look_away(place);
-                let _ = wait::end(pid_of(place));
+                let _ = wait::end(family::pid_of(place));
                 member.set_state(State::Free);
             }
         }
