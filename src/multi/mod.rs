@@ -69,6 +69,7 @@ mod cpu;
 mod error;
 #[allow(unsafe_code)]
 mod event;
+mod exit_status;
 mod family;
 #[cfg(test)]
 #[cfg(not(miri))]
