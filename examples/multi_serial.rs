@@ -53,7 +53,7 @@ fn instrument(mut line: Pty) -> std::io::Result<()> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Before anything is open: what is open then, all processes that are started later would keep open.
+    // Before anything is open: what is launched later has nothing of that.
     init()?;
     let line = Pty::open()?;
     // ser = serial.Serial("/dev/ttyUSB0", 115200)

@@ -1,5 +1,7 @@
 //! The child's side of a start: from the fork to the exit.
 
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +28,9 @@ const ORPHANED: std::io::ErrorKind = std::io::ErrorKind::BrokenPipe;
 
 /// Most characters of a panic's message that are shown.
 const SHOWN: usize = 4000;
+
+/// What a launched process does, given its place: its address is the first word of the job. How many bytes the answer takes.
+pub(super) type Work = fn(usize) -> Result<usize, TooLarge>;
 
 thread_local! {
     /// What this thread's last panic said, and where it was.
@@ -122,11 +127,11 @@ pub(super) fn launched(place: usize, (launcher, stands_by): (i32, bool), prepare
         wait_for_release(place);
         signal::heed_stop_signals()
     });
-    let shim = usize::try_from(family::member(place).job[0].get()).unwrap_or(0);
+    let work = usize::try_from(family::member(place).job[0].get()).unwrap_or(0);
     // SAFETY: the job was written by `Process::spawn_fn` (or a pool) of a process of this same image: the address is that of a function
     // of this type, and a fork has the same functions at the same addresses.
-    let shim: fn(usize) -> Result<usize, TooLarge> = unsafe { std::mem::transmute(shim) };
-    live(place, || shim(place))
+    let work: Work = unsafe { std::mem::transmute(work) };
+    live(place, || work(place))
 }
 
 /// Until the parent has put down whose we are. Should it end before, the launcher ends us.
@@ -170,21 +175,29 @@ fn be_born(place: usize, set_up: impl FnOnce() -> std::io::Result<()>) {
 }
 
 fn say_panic(info: &std::panic::PanicHookInfo<'_>) {
-    let payload = info.payload();
-    let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let message = message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into());
+    let message = text_of(info.payload());
     let location = info.location().map(ToString::to_string);
     let at = location.as_ref().map_or_else(String::new, |at| format!(" at {at}"));
     let name = family::member(family::me()).name();
     // One write: other processes' lines cannot come between.
     let shown: String = message.chars().take(SHOWN).collect();
-    stderr::say(&format!("[{name}] panicked{at}: {shown}"));
+    let trace = Backtrace::capture();
+    let trace = if trace.status() == BacktraceStatus::Captured { format!("\n{trace}") } else { String::new() };
+    stderr::say(&format!("[{name}] panicked{at}: {shown}{trace}"));
     PANIC.set((message, location));
 }
 
-/// What this thread's last panic said, and where it was.
-pub(super) fn last_panic() -> (String, Option<String>) {
-    PANIC.take()
+/// What a panic said.
+fn text_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into())
+}
+
+/// The same of one that was caught, and where it was: if our hook has seen it. The process's own may be another by now, and one that was
+/// thrown on is not seen again.
+fn look_at(payload: &(dyn Any + Send)) -> (String, Option<String>) {
+    let (message, (seen, location)) = (text_of(payload), PANIC.take());
+    (message.clone(), location.filter(|_| seen == message))
 }
 
 /// Writes what the work has returned, unless nobody will take it: it may hold memory. How many bytes that took. The page holds the argument
@@ -204,7 +217,7 @@ fn live(place: usize, work: impl FnOnce() -> Result<usize, TooLarge>) -> ! {
     let (answer, len) = match &worked {
         Ok(Ok(len)) => (Answer::Value, *len),
         Ok(Err(too_large)) => (Answer::TooLarge, with_answer(place, ANSWER, |room| too_large.note(room))),
-        Err(_) => (Answer::Panicked, with_answer(place, ANSWER, write_panic)),
+        Err(payload) => (Answer::Panicked, with_answer(place, ANSWER, |room| write_panic(room, payload.as_ref()))),
     };
     family::member(place).set_answer(answer, len);
     run_exit_hooks();
@@ -213,8 +226,8 @@ fn live(place: usize, work: impl FnOnce() -> Result<usize, TooLarge>) -> ! {
 }
 
 /// The message, as much of it as there is room for, before it the place; how many bytes that took.
-pub(super) fn write_panic(place: &mut [u8]) -> usize {
-    let (message, location) = last_panic();
+pub(super) fn write_panic(place: &mut [u8], payload: &(dyn Any + Send)) -> usize {
+    let (message, location) = look_at(payload);
     let mut out = Writer::new(place);
     for (text, share) in [(location.unwrap_or_default(), 2), (message, 1)] {
         let room = out.room().saturating_sub(8) / share;

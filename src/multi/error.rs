@@ -24,7 +24,7 @@ pub enum SpawnError {
     /// A fork would copy locks that other threads hold, and they would stay locked in the child for ever.
     #[error(
         "cannot fork: this process has {threads} threads. Call `pinring::multi::init()` before the first thread is started, and use \
-         `spawn_fn` or a pool from then on"
+         `spawn_fn` or a pool whose work captures nothing from then on"
     )]
     MultiThreaded {
         /// How many.
@@ -41,7 +41,8 @@ pub enum SpawnError {
     },
     /// The process that starts others from programs with threads has ended.
     #[error(
-        "the launcher and its guardian have ended (were they killed?); processes can be forked, but none can be launched"
+        "the launcher and its guardian have ended: they were killed, or had too few descriptors (then they have said so; see `ulimit -n`); \
+         processes can be forked, but none can be launched"
     )]
     LauncherGone,
     /// The argument does not fit.

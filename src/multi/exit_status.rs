@@ -25,6 +25,8 @@ pub enum ExitStatus {
         /// Whether it left a core file.
         core_dumped: bool,
     },
+    /// Only its parent could have seen how: this is not it, or it ignores SIGCHLD, and then the system does not say.
+    Unknown,
 }
 
 impl ExitStatus {
@@ -33,11 +35,12 @@ impl ExitStatus {
         *self == Self::Code(0)
     }
 
-    /// As Python has it: the code, or minus the signal's number.
+    /// As Python has it: the code, minus the signal's number, or 255 where that is not known.
     pub fn exitcode(&self) -> i32 {
         match *self {
             Self::Code(code) => code,
             Self::Signal { signal, .. } => -signal,
+            Self::Unknown => 255,
         }
     }
 
@@ -48,6 +51,7 @@ impl ExitStatus {
             Some(Self::Code(code)) => (1, code),
             Some(Self::Signal { signal, core_dumped: false }) => (2, signal),
             Some(Self::Signal { signal, core_dumped: true }) => (3, signal),
+            Some(Self::Unknown) => (4, 0),
         };
         kind << 16 | (number.unsigned_abs() & 0xffff)
     }
@@ -58,6 +62,7 @@ impl ExitStatus {
         match word >> 16 {
             1 => Some(Self::Code(number)),
             kind @ (2 | 3) => Some(Self::Signal { signal: number, core_dumped: kind == 3 }),
+            4 => Some(Self::Unknown),
             _ => None,
         }
     }
@@ -77,6 +82,9 @@ impl std::fmt::Display for ExitStatus {
         match self {
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal { signal, .. } => write!(f, "killed by {}", signal::name(*signal)),
+            Self::Unknown => {
+                f.write_str("it has ended, and how is known to its parent alone, if that does not ignore SIGCHLD")
+            }
         }
     }
 }
@@ -90,7 +98,7 @@ mod tests {
         let codes = (0..256).map(ExitStatus::Code);
         let signals =
             (1..65).flat_map(|signal| [false, true].map(|core_dumped| ExitStatus::Signal { signal, core_dumped }));
-        for status in codes.chain(signals).map(Some).chain([None]) {
+        for status in codes.chain(signals).chain([ExitStatus::Unknown]).map(Some).chain([None]) {
             assert_eq!(ExitStatus::unpack(ExitStatus::pack(status)), status);
         }
         assert_eq!(ExitStatus::pack(None), 0);

@@ -20,6 +20,7 @@ use crate::prim::Ordering;
 use crate::ring::Fences;
 use crate::sys::fork::{Side, exit_now, fork, has_one_thread, own_pid, thread_count};
 use crate::sys::lifeline::Lifeline;
+use crate::sys::signal;
 use crate::sys::socket::Channel;
 
 /// Place of the process that called [`init`]; 0 is nobody's.
@@ -52,8 +53,13 @@ static ME: super::alone::PerThread = super::alone::PerThread;
 /// others for [`Pool`](super) and `spawn_fn`, and gives back what the dead held. Its parent, the *guardian*, does nothing but take its place
 /// when it is killed.
 ///
-/// Call it first in `main`, before any thread is started. Without threads every other function of this module does it when it is needed;
-/// again it does nothing. (A `#[test]` runs in a thread: tests of what uses this module need `harness = false` and a `main` of their own.)
+/// Call it first in `main`, before any thread is started and any file is opened. What the launcher starts (by `spawn_fn`, and a pool's
+/// workers) has the statics, the working directory and the environment of this moment, and none of the descriptors that were open then,
+/// except 0, 1 and 2: one in a static answers EBADF there (or, where `ulimit -n` is below 300, may have become another's number). If
+/// SIGCHLD was ignored that ends, as else nobody could see how a child ended.
+///
+/// Without threads every other function of this module does it when it is needed; again it does nothing. (A `#[test]` runs in a thread:
+/// tests of what uses this module need `harness = false` and a `main` of their own.)
 ///
 /// # Errors
 /// If there are other threads already, or the system refuses memory or a process. Then it can be tried again.
@@ -72,6 +78,7 @@ pub fn init() -> Result<(), SpawnError> {
             theirs
         }
     };
+    signal::stop_ignoring_children()?;
     // All that the launcher starts would write it again.
     child::flush();
     // SAFETY: no other threads, as just counted.

@@ -5,7 +5,7 @@
 //! twice. It has no parent of that kind itself: a second kill is one too many.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use super::family::{self, LAUNCHER, MAIN};
 use super::launcher::Launcher;
@@ -30,14 +30,14 @@ pub(super) fn run(requests: &Channel) -> i32 {
 }
 
 fn found(requests: &Channel) -> io::Result<()> {
-    prepare(requests)?;
-    let (launcher, main) = (Launcher::new(requests)?, main_process());
+    let dead = prepare(requests)?;
+    let (launcher, main) = (Launcher::new(requests, &dead)?, main_process());
     // SAFETY: neither of them ever starts a thread.
     #[allow(unsafe_code)]
     match unsafe { fork() } {
         Ok(Side::Parent(pid)) => {
             drop((launcher, main));
-            guard(requests, pid)
+            guard(requests, &dead, pid)
         }
         Ok(Side::Child) => launcher.launch(main),
         // Without a process for it there is no guardian.
@@ -48,7 +48,8 @@ fn found(requests: &Channel) -> io::Result<()> {
     }
 }
 
-fn prepare(requests: &Channel) -> io::Result<()> {
+/// What is to be done before the fork; the numbers of the descriptors that are not ours to use.
+fn prepare(requests: &Channel) -> io::Result<Vec<RawFd>> {
     // What ends the program ends it by its own hand: we stay until the last member has gone.
     signal::ignore_stop_signals()?;
     signal::heed_children()?;
@@ -57,10 +58,9 @@ fn prepare(requests: &Channel) -> io::Result<()> {
     let keep = [line, memory, reader, writer, requests.as_fd().as_raw_fd()];
     // SAFETY: the owners of all other descriptors are in frames that we never return to: we leave through `_exit`.
     #[allow(unsafe_code)]
-    unsafe {
-        fd::close_all_but(&keep)?;
-    }
-    prctl::adopt_orphans(true)
+    let dead = unsafe { fd::deaden_all_but(&keep) }?;
+    prctl::adopt_orphans(true)?;
+    Ok(dead)
 }
 
 /// The main process; `None`: it has ended.
@@ -70,13 +70,13 @@ fn main_process() -> io::Result<Option<PidFd>> {
     if parent_pid() == family::pid_of(MAIN) { main.map(Some) } else { Ok(None) }
 }
 
-fn guard(requests: &Channel, launcher: i32) -> io::Result<()> {
+fn guard(requests: &Channel, dead: &[RawFd], launcher: i32) -> io::Result<()> {
     prctl::set_name("pinring-guard")?;
     if outlive(launcher)? == Some(Ended::Code(0)) {
         return Ok(());
     }
     prctl::adopt_orphans(false)?;
-    let mut launcher = Launcher::new(requests)?;
+    let mut launcher = Launcher::new(requests, dead)?;
     launcher.adopt(SignalInput::of_children()?)?;
     launcher.inherit();
     // Of those that ended before there was news of it.

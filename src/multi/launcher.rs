@@ -2,7 +2,7 @@
 //! the family end, and gives back what the dead held.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use super::arena::MEMBERS;
@@ -39,6 +39,8 @@ const GLANCE: Duration = Duration::from_millis(10);
 
 pub(super) struct Launcher<'l> {
     requests: &'l Channel,
+    /// Descriptors that the children keep.
+    keep: Vec<RawFd>,
     epoll: Epoll,
     /// By place, the process there. Not in the heap: a page that the launcher writes to, or a child, has to be copied after each fork, and
     /// of that their time mostly consists.
@@ -70,12 +72,13 @@ fn spare(requests: &Channel) -> io::Result<OwnedFd> {
 }
 
 impl<'l> Launcher<'l> {
-    /// One that knows nobody yet.
-    pub(super) fn new(requests: &'l Channel) -> io::Result<Self> {
+    /// One that knows nobody yet, whose children inherit the descriptors in `dead`.
+    pub(super) fn new(requests: &'l Channel, dead: &[RawFd]) -> io::Result<Self> {
         let epoll = Epoll::new()?;
         epoll.add(requests, REQUESTS)?;
         Ok(Self {
             requests,
+            keep: family::descriptors().into_iter().chain(dead.iter().copied()).collect(),
             epoll,
             watched: [const { None }; MEMBERS],
             unseen: Vec::new(),
@@ -282,10 +285,9 @@ impl Launcher<'_> {
         if self.orphans.is_some() {
             self.orphans = None;
         }
-        let keep = family::descriptors();
         // SAFETY: the owners of all other descriptors are in frames that the child never returns to.
         #[allow(unsafe_code)]
-        let _ = unsafe { fd::close_all_but(&keep) };
+        let _ = unsafe { fd::close_all_but(&self.keep) };
     }
 
     fn ended(&mut self, place: usize) {

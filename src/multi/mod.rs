@@ -39,6 +39,20 @@
 //! the work of a [`Process::spawn`] has captured is the child's from then on; all else stays the parent's. When a process ends, however it
 //! does, the launcher gives back what it held, undoes what it had begun, and wakes those who may have waited for it.
 //!
+//! # What a process is born with
+//!
+//! One that is forked ([`Process::spawn`]) is a copy of its parent. One that is launched ([`Process::spawn_fn`], a pool's worker) is a copy
+//! of the program as it was at [`init`]: its statics, working directory and environment are of that moment, and of the descriptors that
+//! were open then it has 0, 1 and 2; another that a static holds answers EBADF. In both a panic is shown as one line, by a panic hook that
+//! takes the place of the program's; set another in the child, or in the [`init`](PoolBuilder::init) of a pool. (With `RUST_BACKTRACE=1`
+//! the line is followed by the backtrace.) What is forked by other means, as by `libc::fork`, is no process of the family, and must not use
+//! what it has inherited of it.
+//!
+//! # What it costs
+//!
+//! An object takes pages of the shared memory, one of 4 KiB at least: a million locks are better a [`Mutex`] of an array, or parts of an
+//! [`Array`]. The memory is given back when the last holder of the object goes.
+//!
 //! # What is not promised
 //!
 //! If the launcher itself is killed, its parent, the *guardian*, goes on in its place at once. A process that was started in that very

@@ -70,8 +70,8 @@ impl<R: Message> Process<R> {
 
     /// Has the launcher fork a child that calls `work` with `argument`: also from a program with threads.
     ///
-    /// `work` must not capture anything, which is checked when the program is built. Statics have the values that they had at
-    /// [`init`](super::init).
+    /// `work` must not capture anything, which is checked when the program is built. Statics, the working directory and the environment are
+    /// those of [`init`](super::init), and files that were open then are not there.
     ///
     /// # Errors
     /// If the argument does not fit, this process is a daemon, or the system refuses.
@@ -129,7 +129,7 @@ impl<R: Message> Process<R> {
         member.status().unwrap_or(if member.answer() == Answer::Value {
             ExitStatus::Code(0)
         } else {
-            ExitStatus::Code(1)
+            ExitStatus::Unknown
         })
     }
 
@@ -152,7 +152,7 @@ impl<R: Message> Process<R> {
     /// # Errors
     /// If it panicked or ended without a value.
     pub fn join(self) -> Result<R, JoinError> {
-        let status = self.wait(Limit::NEVER).unwrap_or(ExitStatus::Code(0));
+        let status = self.wait(Limit::NEVER).unwrap_or(ExitStatus::Unknown);
         self.value(status)
     }
 

@@ -41,8 +41,8 @@ impl ProcessBuilder {
         Self { name: Some(name.to_owned()), ..self }
     }
 
-    /// A daemon is ended when its handle is dropped or its parent ends, also if that is killed, and can have no children. What is none
-    /// outlives a parent that is killed.
+    /// A daemon is ended when its handle is dropped or its parent ends, also if that is killed, and can start no processes but the workers
+    /// of a pool, which end with it. What is none outlives a parent that is killed.
     pub fn daemon(self, daemon: bool) -> Self {
         Self { daemon, ..self }
     }
@@ -137,8 +137,8 @@ impl ProcessBuilder {
         argument.encode(&mut out)?;
         let len = out.len();
         let core = Core::pack(self.core) | u64::from(self.stdin_null) << 32;
-        let shim: fn(usize) -> Result<usize, TooLarge> = call::<A, R, F>;
-        let (place, member, pidfd) = self.launch([shim as usize as u64, len as u64, core], &bytes[..len])?;
+        let work: child::Work = call::<A, R, F>;
+        let (place, member, pidfd) = self.launch([work as usize as u64, len as u64, core], &bytes[..len])?;
         if A::OBJECTS > 0 {
             family::waybill(place).load(|sending| argument.sent(sending));
         }

@@ -60,8 +60,12 @@ impl Semaphore {
     /// # Errors
     /// As [`Self::new`]; InvalidInput also if `permits` is more than `max`.
     pub fn bounded(permits: u32, max: u32) -> io::Result<Self> {
-        if permits > max || max > MOST {
-            let text = format!("a semaphore of {permits} permits and at most {max}: at most {MOST} are possible");
+        let refusal = if permits > max {
+            Some(format!("a semaphore that begins with {permits} permits cannot have {max} at most"))
+        } else {
+            (max > MOST).then(|| format!("a semaphore cannot have {max} permits: {MOST} are the most"))
+        };
+        if let Some(text) = refusal {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let handle = Handle::create(Kind::Semaphore, size_of::<Permits>(), Role::First, |object| {

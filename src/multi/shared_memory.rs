@@ -72,7 +72,7 @@ pub enum SharedMemoryError {
     #[error("/dev/shm/{0} is no shared memory of pinring")]
     Foreign(String),
     /// The system refused.
-    #[error("shared memory `{name}`: {source}")]
+    #[error("/dev/shm/{name}: {source}")]
     System {
         /// Its name.
         name: String,

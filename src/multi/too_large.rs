@@ -16,7 +16,9 @@ use super::message::{Message, Reader, Writer};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "it needs {needed} bytes and its place has {slot}: a larger `N` in a `Serde<_, N>` makes room, or a `Blob`, which goes by handle"
+    "it needs {needed} bytes and its place has {slot}: the limit is the `N` of its `Serde<_, N>`, the `slot_bytes` of its pool, or {} for a \
+     process's argument and result; a `Blob` of any size goes by handle",
+    super::member::ANSWER
 )]
 pub struct TooLarge {
     /// Bytes it needs.

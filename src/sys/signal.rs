@@ -67,6 +67,23 @@ impl Drop for SignalInput {
     }
 }
 
+/// Ends the ignoring of children that have ended, which a process may have been born with: whoever waits for them finds them. A handler
+/// stays.
+///
+/// # Errors
+/// What the system answered.
+pub fn stop_ignoring_children() -> io::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: SIG_DFL installs no handler.
+    let found = unsafe { sigaction(Signal::SIGCHLD, &default) }?;
+    if !matches!(found.handler(), SigHandler::SigDfl | SigHandler::SigIgn) {
+        let again = SigAction::new(found.handler(), found.flags() - SaFlags::SA_NOCLDWAIT, found.mask());
+        // SAFETY: it was installed before, by who answers for it.
+        unsafe { sigaction(Signal::SIGCHLD, &again) }?;
+    }
+    Ok(())
+}
+
 /// Sets what is done about children that have ended back to the default: whoever waits for them finds them, also where they were to be
 /// ignored.
 ///

@@ -14,6 +14,7 @@
     reason = "a test fails by panicking; its numbers are small"
 )]
 
+mod birth;
 mod blobs;
 mod goods;
 mod guardian;
@@ -74,6 +75,7 @@ fn cases() -> Vec<Case> {
         sync::CASES,
         sync_wait::CASES,
         memory::CASES,
+        birth::CASES,
         blobs::CASES,
         goods::CASES,
         handles::CASES,

@@ -69,12 +69,13 @@ impl ServerProcess {
     pub(super) fn shut_down(mut self, client: &Client) -> Result<(), ManagerError> {
         client.ask(Target::SERVER, Op::Shutdown { token: self.token }, |_| Some(()))?;
         match self.wait(END_LIMIT) {
-            Some(Ended::Code(codes::DONE)) => {
+            // How it ended is not known if another has reaped it, or the system, as where SIGCHLD is ignored; it has said that it does.
+            Some(None | Some(Ended::Code(codes::DONE))) => {
                 // It has removed its file, and another server may have come.
                 self.file.take().into_iter().for_each(SocketFile::keep);
                 Ok(())
             }
-            Some(ended) => {
+            Some(Some(ended)) => {
                 let name = client.name(Target::SERVER);
                 Err(ManagerError::Remote(format!("{name} has not ended well: {}", ExitCause(ended))))
             }
@@ -83,8 +84,8 @@ impl ServerProcess {
         }
     }
 
-    /// Waits for its end, and reaps it.
-    fn wait(&mut self, limit: Duration) -> Option<Ended> {
+    /// Waits for its end, and reaps it; how it ended, if that is known. `None`: it has not.
+    fn wait(&mut self, limit: Duration) -> Option<Option<Ended>> {
         let until = Instant::now() + limit;
         loop {
             let rest = until.saturating_duration_since(Instant::now());
@@ -93,11 +94,14 @@ impl ServerProcess {
             match wait::reap(self.pid) {
                 Ok(Some(ended)) => {
                     self.reaped = true;
-                    return Some(ended);
+                    return Some(Some(ended));
                 }
                 Ok(None) if Instant::now() < until => {}
-                // Or somebody else has reaped it.
-                _ => return None,
+                Ok(None) => return None,
+                Err(_) => {
+                    self.reaped = true;
+                    return Some(None);
+                }
             }
         }
     }

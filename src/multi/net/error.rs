@@ -16,7 +16,7 @@ pub enum AcceptError {
         peer: String,
     },
     /// The peer was silent, or slow.
-    #[error("{peer} has not proved its key within {limit:?}; is it a listener of this crate, and with a key?")]
+    #[error("{peer} has not proved its key within {limit:.1?}; is it a listener of this crate, and with a key?")]
     HandshakeTimeout {
         /// Who.
         peer: String,

@@ -256,5 +256,9 @@ fn named(address: &Addr, error: &io::Error) -> io::Error {
         Addr::Auto => format!("a new path in {}", std::env::temp_dir().display()),
         address => address.to_string(),
     };
-    io::Error::new(error.kind(), format!("cannot listen at {place}: {error}"))
+    let hint = match error.kind() {
+        io::ErrorKind::AlreadyExists => ": a file is there that is no socket; move it away, or listen elsewhere",
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("cannot listen at {place}: {error}{hint}"))
 }

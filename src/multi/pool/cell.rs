@@ -50,7 +50,7 @@ impl Cell {
 
     /// How the worker ended that died with it.
     pub(super) fn status(&self) -> ExitStatus {
-        ExitStatus::unpack(self.status.get()).unwrap_or(ExitStatus::Code(0))
+        ExitStatus::unpack(self.status.get()).unwrap_or(ExitStatus::Unknown)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The workers are forked by the launcher, one per physical core, and replaced on the same core when they die. A task is the address of a
 //! function and the bytes of its argument: so it works in workers that were forked long before, also in the replaced ones. It must not
-//! capture anything; statics have the values that they had at [`init`](super::init).
+//! capture anything; statics, the working directory and the environment are those of [`init`](super::init), and files that were open then are not
+//! there.
 
 mod builder;
 #[allow(unsafe_code)]

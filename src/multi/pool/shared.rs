@@ -16,7 +16,7 @@ use crate::multi::cpu::Core;
 use crate::multi::error::{SpawnError, TooLarge};
 use crate::multi::family;
 use crate::multi::member::{BOUND, LAUNCHED, REVIVE, State};
-use crate::multi::message::{Message, Writer};
+use crate::multi::message::Message;
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::queue::{Consumer, Producer, Shutdown, queue};
 use crate::prim::{AtomicU32, Ordering};
@@ -93,11 +93,11 @@ impl Shared {
     /// Starts a worker; if that fails those before it are ended by the drop of this.
     pub(super) fn start(&mut self, index: usize, core: Option<Core>) -> Result<(), SpawnError> {
         let (place, member) = family::reserve(LAUNCHED | BOUND | REVIVE, Some(&format!("PoolWorker-{}", index + 1)))?;
-        let shim: fn(usize, &mut Writer<'_>) -> Result<(), TooLarge> = worker::main;
+        let work: child::Work = worker::main;
         let object = self.handle.object();
         let settings = (index as u64) << 32 | Core::pack(core);
         for (word, value) in
-            member.job.iter().zip([shim as usize as u64, u64::from(object.block.0), settings, object.generation])
+            member.job.iter().zip([work as usize as u64, u64::from(object.block.0), settings, object.generation])
         {
             word.set(value);
         }

@@ -137,8 +137,8 @@ fn run_items<A: Message, R: Message, F: Fn(A) -> R>(
             job.fail(item, state);
         }
     });
-    if catch_unwind(run).is_err() {
-        job.note_panic(at.get());
+    if let Err(payload) = catch_unwind(run) {
+        job.note_panic(at.get(), payload.as_ref());
         job.fail(at.get(), item::PANICKED);
     } else {
         at.set(items.end.saturating_sub(1));

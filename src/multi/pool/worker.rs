@@ -13,7 +13,7 @@ use crate::multi::cpu::Core;
 use crate::multi::error::TooLarge;
 use crate::multi::family;
 use crate::multi::member::{Member, REVIVE};
-use crate::multi::message::{Message, Writer};
+use crate::multi::message::Message;
 use crate::multi::no_size::conjure;
 use crate::multi::object::{Handle, Object, Role};
 use crate::multi::queue::Consumer;
@@ -62,7 +62,7 @@ pub(super) fn answer<R: Message>(sheet: &mut Sheet, result: std::thread::Result<
     match result.map(|result| sheet.answer(&result)) {
         Ok(Ok(len)) => Ok(len),
         Ok(Err(too_large)) => Err((Phase::TooLarge, too_large.note(sheet.result()))),
-        Err(_) => Err((Phase::Panicked, child::write_panic(sheet.result()))),
+        Err(payload) => Err((Phase::Panicked, child::write_panic(sheet.result(), payload.as_ref()))),
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) fn join(pool: Object) -> (Handle, Cells, Consumer<u64>) {
 }
 
 /// What the launcher starts in a worker's process.
-pub(super) fn main(place: usize, _: &mut Writer<'_>) -> Result<(), TooLarge> {
+pub(super) fn main(place: usize) -> Result<usize, TooLarge> {
     let member = family::member(place);
     // Ctrl-C is the owner's business.
     let _ = signal::ignore_interrupt();
@@ -103,7 +103,7 @@ pub(super) fn main(place: usize, _: &mut Writer<'_>) -> Result<(), TooLarge> {
         // Nobody is to take our place.
         member.clear_flag(REVIVE);
     }
-    Ok(())
+    Ok(0)
 }
 
 /// Calls an `init`, which has no size.

@@ -24,7 +24,9 @@ pub(in crate::multi) fn measures(capacity: usize, size: usize) -> io::Result<(u3
 }
 
 pub(in crate::multi) fn cannot_be_made(capacity: usize) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, format!("a queue of {capacity} values cannot be made"))
+    let text =
+        format!("a queue of {capacity} values cannot be made: it has 1 to {} places of at most 4 GiB each", 1u32 << 31);
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 /// What both ends of a queue (or of a pipe) have.

@@ -1,5 +1,7 @@
 //! What the values of a job said when they panicked: the first of them have room for it in the job's block.
 
+use std::any::Any;
+
 use super::{Head, Job};
 use crate::multi::child;
 use crate::multi::error::PanicInfo;
@@ -11,13 +13,13 @@ pub(super) const PANICS: usize = 32;
 pub(super) const PANIC: usize = 512;
 
 impl Job {
-    pub(in crate::multi::pool) fn note_panic(&self, item: usize) {
+    pub(in crate::multi::pool) fn note_panic(&self, item: usize, payload: &(dyn Any + Send)) {
         let place = self.head.panics.add(1) as usize;
         let Some(words) = self.head.panicked.get(place) else { return };
         let target = self.at(BODY + size_of::<Head>() + place * PANIC);
         // SAFETY: within the block; the place was given to us alone.
         let bytes = unsafe { std::slice::from_raw_parts_mut(target.as_ptr(), PANIC) };
-        let len = child::write_panic(bytes);
+        let len = child::write_panic(bytes, payload);
         words[1].set(u32::try_from(len).unwrap_or(0));
         words[2].set(crate::sys::fork::own_pid().unsigned_abs());
         words[0].set(u32::try_from(item).unwrap_or(0));
