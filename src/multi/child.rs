@@ -20,12 +20,14 @@ use crate::sys::fork::{exit_now, own_pid, parent_pid};
 use crate::sys::{prctl, signal, stderr};
 
 /// What a child that panicked exits with, as Rust programs do.
-const PANICKED: i32 = 101;
+pub(super) const PANICKED: i32 = 101;
 /// What a child exits with that could not be set up.
 const STILLBORN: i32 = 125;
 /// Why a process was not set up: who started it has ended, as [`family::hang_on`] says it, too.
 const ORPHANED: std::io::ErrorKind = std::io::ErrorKind::BrokenPipe;
 
+/// What is said of a panic that says nothing.
+const NO_TEXT: &str = "a panic";
 /// Most characters of a panic's message that are shown.
 const SHOWN: usize = 4000;
 
@@ -153,10 +155,12 @@ fn stand_by(place: usize) -> std::io::Result<()> {
     prctl::live_on()
 }
 
-/// Lets go of what concerned the parent alone: in the launcher, for all that it starts, and in who is forked by another.
+/// Forgets what concerned the parent alone: in the launcher, for all that it starts, and in who is forked by another. What the parent's
+/// hooks hold is not ours to drop.
 pub(super) fn cast_off() {
-    hooks().clear();
+    std::mem::forget(std::mem::take(&mut *hooks()));
     left_alone::forget();
+    std::mem::forget(std::panic::take_hook());
     std::panic::set_hook(Box::new(say_panic));
 }
 
@@ -175,7 +179,7 @@ fn be_born(place: usize, set_up: impl FnOnce() -> std::io::Result<()>) {
 }
 
 fn say_panic(info: &std::panic::PanicHookInfo<'_>) {
-    let message = text_of(info.payload());
+    let message = text_of(info.payload()).unwrap_or_else(|| NO_TEXT.into());
     let location = info.location().map(ToString::to_string);
     let at = location.as_ref().map_or_else(String::new, |at| format!(" at {at}"));
     let name = family::member(family::me()).name();
@@ -188,16 +192,17 @@ fn say_panic(info: &std::panic::PanicHookInfo<'_>) {
 }
 
 /// What a panic said.
-fn text_of(payload: &(dyn Any + Send)) -> String {
+fn text_of(payload: &(dyn Any + Send)) -> Option<String> {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into())
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
 }
 
-/// The same of one that was caught, and where it was: if our hook has seen it. The process's own may be another by now, and one that was
-/// thrown on is not seen again.
+/// The same of one that was caught, and where it was: if our hook has seen one of this text last. The process's own may be another by now,
+/// and what is thrown on is not seen again.
 fn look_at(payload: &(dyn Any + Send)) -> (String, Option<String>) {
-    let (message, (seen, location)) = (text_of(payload), PANIC.take());
-    (message.clone(), location.filter(|_| seen == message))
+    let (text, (seen, location)) = (text_of(payload), PANIC.take());
+    let location = location.filter(|_| text.as_ref() == Some(&seen));
+    (text.unwrap_or_else(|| NO_TEXT.into()), location)
 }
 
 /// Writes what the work has returned, unless nobody will take it: it may hold memory. How many bytes that took. The page holds the argument
@@ -214,6 +219,10 @@ pub(super) fn leave_answer<R: Message>(place: usize, answer: &R) -> Result<usize
 
 fn live(place: usize, work: impl FnOnce() -> Result<usize, TooLarge>) -> ! {
     let worked = catch_unwind(AssertUnwindSafe(work));
+    if !matches!(worked, Ok(Ok(_))) {
+        // It may have panicked when the answer was there already: what that has on board lies where the panic is to be written.
+        family::waybill(place).settle();
+    }
     let (answer, len) = match &worked {
         Ok(Ok(len)) => (Answer::Value, *len),
         Ok(Err(too_large)) => (Answer::TooLarge, with_answer(place, ANSWER, |room| too_large.note(room))),

@@ -82,9 +82,7 @@ impl std::fmt::Display for ExitStatus {
         match self {
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal { signal, .. } => write!(f, "killed by {}", signal::name(*signal)),
-            Self::Unknown => {
-                f.write_str("it has ended, and how is known to its parent alone, if that does not ignore SIGCHLD")
-            }
+            Self::Unknown => f.write_str("nobody knows how"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::arena::{Arena, MEMBERS, UNIT};
@@ -55,7 +56,8 @@ static ME: super::alone::PerThread = super::alone::PerThread;
 ///
 /// Call it first in `main`, before any thread is started and any file is opened. What the launcher starts (by `spawn_fn`, and a pool's
 /// workers) has the statics, the working directory and the environment of this moment, and none of the descriptors that were open then,
-/// except 0, 1 and 2: one in a static answers EBADF there (or, where `ulimit -n` is below 300, may have become another's number). If
+/// except 0, 1 and 2: what a static holds can be neither read nor written there (or, where `ulimit -n` leaves no room for that, its number
+/// may have become another's). If
 /// SIGCHLD was ignored that ends, as else nobody could see how a child ended.
 ///
 /// Without threads every other function of this module does it when it is needed; again it does nothing. (A `#[test]` runs in a thread:
@@ -68,6 +70,7 @@ pub fn init() -> Result<(), SpawnError> {
         return Ok(());
     }
     refuse_threads()?;
+    signal::stop_ignoring_children()?;
     let unborn = UNBORN.lock().unwrap_or_else(PoisonError::into_inner).take();
     let theirs = match unborn {
         Some(theirs) => theirs,
@@ -78,7 +81,6 @@ pub fn init() -> Result<(), SpawnError> {
             theirs
         }
     };
-    signal::stop_ignoring_children()?;
     // All that the launcher starts would write it again.
     child::flush();
     // SAFETY: no other threads, as just counted.
@@ -94,9 +96,13 @@ pub fn init() -> Result<(), SpawnError> {
             Ok(())
         }
         Ok(Side::Child) => {
-            become_member(LAUNCHER);
-            child::cast_off();
-            exit_now(guardian::run(&theirs))
+            let run = || {
+                become_member(LAUNCHER);
+                child::cast_off();
+                guardian::run(&theirs)
+            };
+            // Never into the program's frames.
+            exit_now(catch_unwind(AssertUnwindSafe(run)).unwrap_or(child::PANICKED))
         }
     }
 }

@@ -74,11 +74,13 @@ fn spare(requests: &Channel) -> io::Result<OwnedFd> {
 impl<'l> Launcher<'l> {
     /// One that knows nobody yet, whose children inherit the descriptors in `dead`.
     pub(super) fn new(requests: &'l Channel, dead: &[RawFd]) -> io::Result<Self> {
+        let mut keep: Vec<RawFd> = family::descriptors().into_iter().chain(dead.iter().copied()).collect();
+        keep.sort_unstable();
         let epoll = Epoll::new()?;
         epoll.add(requests, REQUESTS)?;
         Ok(Self {
             requests,
-            keep: family::descriptors().into_iter().chain(dead.iter().copied()).collect(),
+            keep,
             epoll,
             watched: [const { None }; MEMBERS],
             unseen: Vec::new(),
@@ -112,6 +114,8 @@ impl Launcher<'_> {
     }
 
     pub(super) fn reap_orphans(&mut self) {
+        // As with all others whose end is seen, requests first.
+        self.take_requests();
         let Some(orphans) = &self.orphans else { return };
         while let Ok(Some(_)) = orphans.next() {}
         while let Some(pid) = wait::find_ended() {
@@ -159,6 +163,9 @@ impl Launcher<'_> {
                 if member.is(REVIVE) && member.state() == State::Ended {
                     self.start_worker(place);
                 }
+            }
+            if !self.unseen.is_empty() {
+                self.take_requests();
             }
             for place in std::mem::take(&mut self.unseen) {
                 let has_ended = |pidfd: &PidFd| pidfd.wait(Some(Duration::ZERO)).unwrap_or(false);

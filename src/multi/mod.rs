@@ -43,7 +43,7 @@
 //!
 //! One that is forked ([`Process::spawn`]) is a copy of its parent. One that is launched ([`Process::spawn_fn`], a pool's worker) is a copy
 //! of the program as it was at [`init`]: its statics, working directory and environment are of that moment, and of the descriptors that
-//! were open then it has 0, 1 and 2; another that a static holds answers EBADF. In both a panic is shown as one line, by a panic hook that
+//! were open then it has 0, 1 and 2; one that a static holds can be neither read nor written. In both a panic is shown as one line, by a panic hook that
 //! takes the place of the program's; set another in the child, or in the [`init`](PoolBuilder::init) of a pool. (With `RUST_BACKTRACE=1`
 //! the line is followed by the backtrace.) What is forked by other means, as by `libc::fork`, is no process of the family, and must not use
 //! what it has inherited of it.

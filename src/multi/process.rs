@@ -126,10 +126,10 @@ impl<R: Message> Process<R> {
             child::wait_for_burial(self.place, Limit::NEVER);
         }
         // Who is not its parent may come before that has looked.
-        member.status().unwrap_or(if member.answer() == Answer::Value {
-            ExitStatus::Code(0)
-        } else {
-            ExitStatus::Unknown
+        member.status().unwrap_or(match member.answer() {
+            Answer::Value | Answer::TooLarge => ExitStatus::Code(0),
+            Answer::Panicked => ExitStatus::Code(child::PANICKED),
+            Answer::None => ExitStatus::Unknown,
         })
     }
 
@@ -142,7 +142,8 @@ impl<R: Message> Process<R> {
         i32::try_from(self.pid()).unwrap_or(0)
     }
 
-    /// As Python has it: the code, minus the number of the signal that ended it, or `None` while it runs.
+    /// As Python has it: the code, minus the number of the signal that ended it, 255 where [nobody knows](ExitStatus::Unknown), or `None`
+    /// while it runs.
     pub fn exitcode(&self) -> Option<i32> {
         self.exit_status().map(|status| status.exitcode())
     }

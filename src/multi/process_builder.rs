@@ -41,8 +41,8 @@ impl ProcessBuilder {
         Self { name: Some(name.to_owned()), ..self }
     }
 
-    /// A daemon is ended when its handle is dropped or its parent ends, also if that is killed, and can start no processes but the workers
-    /// of a pool, which end with it. What is none outlives a parent that is killed.
+    /// A daemon is ended when its handle is dropped or its parent ends, also if that is killed, and cannot start others; a pool or a
+    /// [`Manager`](super::Manager) that it makes ends with it. What is none outlives a parent that is killed.
     pub fn daemon(self, daemon: bool) -> Self {
         Self { daemon, ..self }
     }

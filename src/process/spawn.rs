@@ -145,9 +145,11 @@ fn has_parent(parent: i32) -> io::Result<bool> {
 
 fn set_up(name: &str, keep: &[RawFd]) -> io::Result<()> {
     prctl::set_name(name)?;
+    let mut keep = keep.to_vec();
+    keep.sort_unstable();
     // SAFETY: the owners of all other descriptors live in the parent's frames, which this child never returns to: it
     // leaves through `_exit`.
-    unsafe { fd::close_all_but(keep) }
+    unsafe { fd::close_all_but(&keep) }
 }
 
 /// In a child: takes the name, the descriptors and the core of `identity`.

@@ -9,7 +9,7 @@ use nix::sys::stat::Mode;
 
 use super::rlimit::{Limited, limit};
 
-/// Closes every descriptor from 3 on that is not in `keep`.
+/// Closes every descriptor from 3 on that is not in `keep`, which is in ascending order.
 ///
 /// For the child side of a fork: what it does not need, it must not hold (a pidfd, a neighbour's
 /// port, a control socket), or their other ends never see them closed. The standard streams stay.
@@ -23,9 +23,9 @@ use super::rlimit::{Limited, limit};
 // Inlined: in the child of a fork each page of code is a fault.
 #[inline]
 pub unsafe fn close_all_but(keep: &[RawFd]) -> io::Result<()> {
+    debug_assert!(keep.is_sorted());
     let mut first = 3;
-    // Without the heap, a page of which would have to be copied.
-    while let Some(fd) = keep.iter().copied().filter(|fd| *fd >= first).min() {
+    for fd in keep.iter().copied().filter(|fd| *fd >= 3) {
         if fd > first {
             close_range(first.unsigned_abs(), (fd - 1).unsigned_abs())?;
         }
@@ -46,8 +46,7 @@ fn close_range(first: u32, last: u32) -> io::Result<()> {
 const RESERVE: usize = 300;
 
 /// Takes every descriptor from 3 on that is not in `keep` out of use: its other end sees it closed, and its number is taken by one that
-/// answers EBADF to all that could be done with it. So who still has the number (in a static, say) never comes upon another's file. The
-/// numbers; none, and all closed, where they cannot be listed (/proc is not mounted) or would leave too few for others.
+/// can be neither read nor written (EBADF). So who still has the number (in a static, say) never comes upon another's file. The numbers; none, and all closed, where they cannot be listed (/proc is not mounted) or would leave too few for others.
 ///
 /// # Errors
 /// What close_range(2) answered.
@@ -58,14 +57,16 @@ pub unsafe fn deaden_all_but(keep: &[RawFd]) -> io::Result<Vec<RawFd>> {
     // SAFETY: the same promise.
     let numbers = unsafe { deaden(keep) };
     numbers.or_else(|_| {
+        let mut keep = keep.to_vec();
+        keep.sort_unstable();
         // SAFETY: as above.
-        unsafe { close_all_but(keep) }.map(|()| Vec::new())
+        unsafe { close_all_but(&keep) }.map(|()| Vec::new())
     })
 }
 
 unsafe fn deaden(keep: &[RawFd]) -> io::Result<Vec<RawFd>> {
     let mut numbers = open_descriptors()?;
-    let dead = open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    let dead = open("/dev/null", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
     // One of them was that of the list.
     numbers.retain(|fd| *fd >= 3 && *fd != dead.as_raw_fd() && !keep.contains(fd) && is_open(*fd));
     let (most, _) = limit(Limited::Descriptors)?;

@@ -68,18 +68,28 @@ impl Drop for SignalInput {
 }
 
 /// Ends the ignoring of children that have ended, which a process may have been born with: whoever waits for them finds them. A handler
-/// stays.
+/// stays; and where nothing is ignored nothing is touched, as that would take a pending SIGCHLD away.
 ///
 /// # Errors
 /// What the system answered.
 pub fn stop_ignoring_children() -> io::Result<()> {
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    // SAFETY: SIG_DFL installs no handler.
-    let found = unsafe { sigaction(Signal::SIGCHLD, &default) }?;
-    if !matches!(found.handler(), SigHandler::SigDfl | SigHandler::SigIgn) {
-        let again = SigAction::new(found.handler(), found.flags() - SaFlags::SA_NOCLDWAIT, found.mask());
-        // SAFETY: it was installed before, by who answers for it.
-        unsafe { sigaction(Signal::SIGCHLD, &again) }?;
+    // SAFETY: zeros are a valid sigaction, which the kernel overwrites.
+    let mut found: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: writes to `found` only; null asks for no change.
+    if unsafe { libc::sigaction(libc::SIGCHLD, std::ptr::null(), &raw mut found) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let is_ignored = found.sa_sigaction == libc::SIG_IGN;
+    if !is_ignored && found.sa_flags & libc::SA_NOCLDWAIT == 0 {
+        return Ok(());
+    }
+    if is_ignored {
+        found.sa_sigaction = libc::SIG_DFL;
+    }
+    found.sa_flags &= !libc::SA_NOCLDWAIT;
+    // SAFETY: a handler was installed before, by who answers for it.
+    if unsafe { libc::sigaction(libc::SIGCHLD, &raw const found, std::ptr::null_mut()) } < 0 {
+        return Err(io::Error::last_os_error());
     }
     Ok(())
 }

@@ -7,13 +7,19 @@ use std::panic::{catch_unwind, resume_unwind, set_hook};
 use std::sync::OnceLock;
 
 use nix::sys::signal::{SigHandler, Signal, signal};
-use pinring::multi::{ExitStatus, JoinError, Pool, Process, TaskError, WorkerContext, exit, init};
+use pinring::multi::{
+    ExitStatus, GetError, JoinError, Pool, Process, Serde, TaskError, WorkerContext, at_exit, blocks_in_use, exit,
+    init, queue, run_exit_hooks,
+};
 
 use crate::Case;
 
 pub(crate) const CASES: &[Case] = &[
     ("a_descriptor_from_before_the_launcher_is_never_another_s_file", descriptors),
     ("a_descriptor_from_before_the_launcher_is_closed_when_the_program_closes_it", closed),
+    ("a_descriptor_from_before_the_launcher_is_closed_where_few_are_to_be_had", closed_where_few),
+    ("what_a_hook_holds_stays_its_process_s", hooks),
+    ("a_panic_after_the_answer_lets_go_of_what_that_has_on_board", late_panic),
     ("a_status_is_known_where_the_program_was_born_ignoring_its_children", born_ignoring),
     ("a_status_that_nobody_can_know_is_not_made_up", unknown),
     ("a_panic_says_what_it_said_whatever_hook_there_is", panics),
@@ -50,6 +56,51 @@ fn closed() {
     init().unwrap();
     drop(writer);
     assert_eq!(reader.read(&mut [0]).unwrap(), 0, "nobody has it but us");
+}
+
+fn closed_where_few() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, 40, hard).unwrap();
+    closed();
+    assert_eq!(Process::spawn_fn(|n: u32| n * n, 3).unwrap().join(), Ok(9));
+}
+
+fn hooks() {
+    let (first, of_hook) = queue::<u8>(2).unwrap();
+    let (second, of_panic) = queue::<u8>(2).unwrap();
+    at_exit(move || drop(first));
+    set_hook(Box::new(move |_| drop(second.try_put(1))));
+    for _ in 0..3 {
+        Process::spawn(|| ()).unwrap().join().unwrap();
+        Process::spawn_fn(|()| (), ()).unwrap().join().unwrap();
+    }
+    assert_eq!(of_hook.try_get(), Err(GetError::Empty), "its producer is there");
+    assert_eq!(of_panic.try_get(), Err(GetError::Empty), "its producer is there");
+    run_exit_hooks();
+    assert_eq!(of_hook.try_get(), Err(GetError::Closed));
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Bomb(bool);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(!self.0, "{}", "long ".repeat(2000));
+    }
+}
+
+fn late_panic() {
+    let (producer, consumer) = queue::<u8>(2).unwrap();
+    let before = blocks_in_use();
+    for _ in 0..10 {
+        let theirs = producer.clone();
+        let child = Process::spawn(move || (Serde::<Bomb>(Bomb(true)), theirs)).unwrap();
+        assert!(matches!(child.join(), Err(JoinError::Panicked(info)) if info.message.starts_with("long")));
+    }
+    drop(producer);
+    assert_eq!(consumer.get(), Err(GetError::Closed), "what was on board has gone");
+    assert_eq!(blocks_in_use(), before);
 }
 
 fn ignore_children() {

@@ -69,8 +69,13 @@ impl ServerProcess {
     pub(super) fn shut_down(mut self, client: &Client) -> Result<(), ManagerError> {
         client.ask(Target::SERVER, Op::Shutdown { token: self.token }, |_| Some(()))?;
         match self.wait(END_LIMIT) {
-            // How it ended is not known if another has reaped it, or the system, as where SIGCHLD is ignored; it has said that it does.
-            Some(None | Some(Ended::Code(codes::DONE))) => {
+            // Another has reaped it, or the system, as where SIGCHLD is ignored. It has said that it ends; a file that it has left behind is
+            // removed.
+            Some(None) => {
+                drop(self.file.take());
+                Ok(())
+            }
+            Some(Some(Ended::Code(codes::DONE))) => {
                 // It has removed its file, and another server may have come.
                 self.file.take().into_iter().for_each(SocketFile::keep);
                 Ok(())

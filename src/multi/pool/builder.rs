@@ -63,8 +63,8 @@ impl PoolBuilder {
         Self { slot_bytes: bytes, ..self }
     }
 
-    /// A worker is replaced after so many tasks. What it does of one [map](Pool::map) counts as a single one; values of an
-    /// [`imap`](Pool::imap) count each.
+    /// A worker is replaced after so many tasks. A [map](Pool::map) is about one a worker, however many values it has;
+    /// of an [`imap`](Pool::imap) each value is one.
     #[doc(alias = "maxtasksperchild")]
     pub fn max_tasks_per_child(self, tasks: NonZeroUsize) -> Self {
         Self { most_tasks: u32::try_from(tasks.get()).unwrap_or(u32::MAX), ..self }

@@ -123,7 +123,8 @@ fn initialise(cells: &Cells, context: WorkerContext) {
     // SAFETY: written by `PoolBuilder::init` of a process of this same image: the address of a function of this type.
     let init: fn(WorkerContext) -> Result<(), String> = unsafe { std::mem::transmute(init) };
     if let Err(error) = init(context) {
-        crate::sys::stderr::say(&format!("[pool worker {}] its start failed: {error}", context.index));
+        let name = family::member(family::me()).name();
+        crate::sys::stderr::say(&format!("[{name}] its start failed: {error}"));
         child::exit(INIT_FAILED);
     }
 }
