@@ -278,23 +278,18 @@ pub(super) fn write_argument(place: usize, bytes: &[u8]) {
     with_answer(place, bytes.len(), |room| room.copy_from_slice(bytes));
 }
 
-/// Reads an argument, at the place itself.
-pub(super) fn with_argument<T>(place: usize, len: usize, read: impl FnOnce(&[u8]) -> T) -> T {
-    let arena = &family::get().arena;
-    let source = arena.place(arena.member_page(place), ANSWER_AT, len.min(ANSWER));
-    // SAFETY: within the page, as `place` has checked; written before the child was released, and by nobody until that has answered.
-    read(unsafe { std::slice::from_raw_parts(source.as_ptr(), len.min(ANSWER)) })
+/// Reads what was written there, at the place itself.
+pub(super) fn with_written<T>(place: usize, len: usize, read: impl FnOnce(&[u8]) -> T) -> T {
+    let (arena, len) = (&family::get().arena, len.min(ANSWER));
+    let source = arena.place(arena.member_page(place), ANSWER_AT, len);
+    // SAFETY: within the page, as `place` has checked. It was written before whoever reads it was told so: an argument before the child was
+    // released, an answer before that said it is there; and the child overwrites the one only when it has read it.
+    read(unsafe { std::slice::from_raw_parts(source.as_ptr(), len) })
 }
 
-/// What is there: the other end of [`leave_answer`].
+/// The other end of [`leave_answer`].
 pub(super) fn read_answer(place: usize, len: usize) -> Vec<u8> {
-    let len = len.min(ANSWER);
-    let arena = &family::get().arena;
-    let source = arena.place(arena.member_page(place), ANSWER_AT, len);
-    let mut bytes = vec![0; len];
-    // SAFETY: within the page, as `place` has checked; written before whoever reads it was told so.
-    unsafe { bytes.as_mut_ptr().copy_from_nonoverlapping(source.as_ptr(), len) };
-    bytes
+    with_written(place, len, <[u8]>::to_vec)
 }
 
 /// Waits until the launcher has given back what the process there held that has ended; false if it does not come to that in time, or ever:

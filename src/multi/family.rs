@@ -57,8 +57,7 @@ static ME: super::alone::PerThread = super::alone::PerThread;
 /// Call it first in `main`, before any thread is started and any file is opened. What the launcher starts (by `spawn_fn`, and a pool's
 /// workers) has the statics, the working directory and the environment of this moment, and none of the descriptors that were open then,
 /// except 0, 1 and 2: what a static holds can be neither read nor written there (or, where `ulimit -n` leaves no room for that, its number
-/// may have become another's). If
-/// SIGCHLD was ignored that ends, as else nobody could see how a child ended.
+/// may have become another's). If SIGCHLD was ignored that ends, as else nobody could see how a child ended.
 ///
 /// Without threads every other function of this module does it when it is needed; again it does nothing. (A `#[test]` runs in a thread:
 /// tests of what uses this module need `harness = false` and a `main` of their own.)
@@ -241,10 +240,10 @@ fn named<T>(name: Option<&str>, take: impl FnOnce(&Member, &str) -> T) -> T {
     }
 }
 
-/// As Python names them: `Process-1`, its first child `Process-1:1`. Where that is too long, its parent's name.
+/// As Python names them: `Process-1`, its first child `Process-1:1`; as far as there is room.
 fn default_name(parent: &str, number: u32) -> heapless::String<NAME> {
     let mut name = heapless::String::new();
-    // What does not fit is left out.
+    // An error says that something was left out.
     let _ = match parent.strip_prefix("Process-") {
         Some(path) => write!(name, "Process-{path}:{number}"),
         None => write!(name, "Process-{number}"),

@@ -289,6 +289,7 @@ impl Launcher<'_> {
 
     /// In a child: nothing of the launcher's is its.
     fn forget_everything(&mut self) {
+        // Not written to without need: the page would have to be copied.
         if self.orphans.is_some() {
             self.orphans = None;
         }

@@ -185,7 +185,7 @@ fn call<A: Message, R: Message, F: Fn(A) -> R + Copy>(place: usize) -> Result<us
     // SAFETY: whoever asked for this had one.
     let work: F = unsafe { conjure() };
     let len = usize::try_from(member.job[1].get()).unwrap_or(0);
-    let argument = child::with_argument(place, len, |bytes| receive(bytes, || family::waybill(place)));
+    let argument = child::with_written(place, len, |bytes| receive(bytes, || family::waybill(place)));
     let argument = argument.unwrap_or_else(|error| panic!("the argument: {error}"));
     child::leave_answer(place, &work(argument))
 }

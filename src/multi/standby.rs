@@ -40,11 +40,6 @@ pub(super) fn patience() -> Option<Duration> {
     family::standing_by().next().map(|_| Duration::from_nanos(READY_NS))
 }
 
-/// Where nobody is noted who stands by.
-fn vacancies() -> impl Iterator<Item = &'static Word32> {
-    family::get().arena.standby().iter().filter(|word| family::stands_by(word.get() as usize).is_none())
-}
-
 impl Launcher<'_> {
     /// Whether anybody lives but those that stand by.
     pub(super) fn anybody_lives(&self) -> bool {
@@ -54,14 +49,19 @@ impl Launcher<'_> {
 
     /// Whether another is to stand by.
     pub(super) fn is_short(&self) -> bool {
-        self.hurry.is_on && vacancies().next().is_some()
+        self.vacancy().is_some()
+    }
+
+    /// Where nobody is noted who stands by, if there is need of one.
+    fn vacancy(&self) -> Option<&'static Word32> {
+        let mut places = family::get().arena.standby().iter().filter(|_| self.hurry.is_on);
+        places.find(|word| family::stands_by(word.get() as usize).is_none())
     }
 
     /// Has one more process stand by, if there is need of one. Last of all that is to be done, and one at a time: it takes its time, and
     /// meanwhile somebody may have ended.
     pub(super) fn stand_by(&mut self) {
-        let vacancy = vacancies().next().filter(|_| self.hurry.is_on);
-        if let Some(word) = vacancy {
+        if let Some(word) = self.vacancy() {
             // Without a place, a descriptor or a process for it there is none.
             let place = self.fork_ahead();
             self.hurry.is_on = place.is_some();

@@ -46,7 +46,8 @@ fn close_range(first: u32, last: u32) -> io::Result<()> {
 const RESERVE: usize = 300;
 
 /// Takes every descriptor from 3 on that is not in `keep` out of use: its other end sees it closed, and its number is taken by one that
-/// can be neither read nor written (EBADF). So who still has the number (in a static, say) never comes upon another's file. The numbers; none, and all closed, where they cannot be listed (/proc is not mounted) or would leave too few for others.
+/// can be neither read nor written (EBADF). So who still has the number (in a static, say) never comes upon another's file. The numbers;
+/// none, and all closed, where they cannot be listed (/proc is not mounted) or would leave too few for others.
 ///
 /// # Errors
 /// What close_range(2) answered.

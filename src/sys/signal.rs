@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
+use nix::errno::Errno;
 use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sigaction, signal, sigprocmask,
 };
@@ -76,9 +77,7 @@ pub fn stop_ignoring_children() -> io::Result<()> {
     // SAFETY: zeros are a valid sigaction, which the kernel overwrites.
     let mut found: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: writes to `found` only; null asks for no change.
-    if unsafe { libc::sigaction(libc::SIGCHLD, std::ptr::null(), &raw mut found) } < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    Errno::result(unsafe { libc::sigaction(libc::SIGCHLD, std::ptr::null(), &raw mut found) })?;
     let is_ignored = found.sa_sigaction == libc::SIG_IGN;
     if !is_ignored && found.sa_flags & libc::SA_NOCLDWAIT == 0 {
         return Ok(());
@@ -88,9 +87,7 @@ pub fn stop_ignoring_children() -> io::Result<()> {
     }
     found.sa_flags &= !libc::SA_NOCLDWAIT;
     // SAFETY: a handler was installed before, by who answers for it.
-    if unsafe { libc::sigaction(libc::SIGCHLD, &raw const found, std::ptr::null_mut()) } < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    Errno::result(unsafe { libc::sigaction(libc::SIGCHLD, &raw const found, std::ptr::null_mut()) })?;
     Ok(())
 }
 
